@@ -1,0 +1,48 @@
+# Everything here needs Python 3.11 or newer and nothing else, except where a target says so.
+# The virtual environment is made on first use and again whenever pyproject.toml changes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS   ?=
+
+.PHONY: help run test check lint format bench clean
+
+help:  ## Print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: $(VENV)/.runtime  ## Start the gateway with examples/quickstart.yml and an upstream to talk to
+	@exec $(BIN)/sluicegate quickstart $(ARGS)
+
+test: $(VENV)/.dev  ## Run every test (real servers: scripts/install-debian.sh)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: lint test  ## Formatting, lint, types, import contracts, then every test
+
+lint: $(VENV)/.dev  ## Everything of `check` that needs no server
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format the sources and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy and nginx + Lua + Redis
+	$(BIN)/python -m bench $(ARGS)
+
+clean:  ## Forget the virtual environment and every cache
+	rm -rf $(VENV) .bench .hypothesis .*_cache build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,116 @@
+"""Run the bench: `python -m bench --help`. Exits 1 when a bound is not kept."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import cost, memory, report, trouble
+from bench.report import Figure
+
+QUICK = {
+    "rounds": 1, "seconds": 1, "warm_up": 1, "idle": 100, "streams": 20, "requests": 1000,
+    "routes": 200, "reloads": 5, "crashes": 1,
+}  # fmt: skip
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=cost.__doc__)
+    add = parser.add_argument
+    add("--part", action="append", choices=["cost", "memory", "trouble"], help="default: all")
+    add("--only", default="", help="only contenders with this in their name")
+    add("--rounds", type=int, default=3, help="of every contender, interleaved")
+    add("--seconds", type=float, default=6, help="of load per round")
+    add("--warm-up", type=float, default=1, help="seconds of load before each round")
+    add("--idle", type=int, default=5000, help="idle connections")
+    add("--streams", type=int, default=1000, help="open event streams")
+    add("--requests", type=int, default=500_000, help="after which growth is measured")
+    add("--routes", type=int, default=10_000, help="of the large reload")
+    add("--reloads", type=int, default=1000, help="under load")
+    add("--crashes", type=int, default=3, help="workers killed under load")
+    add("--quick", action="store_true", help="a second of everything: to see that it runs")
+    add("--no-result", action="store_true", help="write nothing to bench/results")
+    chosen = parser.parse_args(arguments)
+    if chosen.quick:
+        vars(chosen).update(QUICK)
+    return chosen
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, keep; returns the exit status."""
+    chosen = options(arguments)
+    parts = chosen.part or ["cost", "memory", "trouble"]
+    _raise_file_limit()
+    rows: list[cost.Row] = []
+    missing: list[str] = []
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        if "cost" in parts:
+            rows, missing = cost.measure(
+                folder / "cost",
+                rounds=chosen.rounds,
+                seconds=chosen.seconds,
+                warm_up=chosen.warm_up,
+                only=chosen.only,
+            )
+        if "memory" in parts:
+            figures += memory.measure(
+                folder / "memory",
+                idle=chosen.idle,
+                streams=chosen.streams,
+                requests=chosen.requests,
+            )
+        if "trouble" in parts:
+            figures += trouble.measure(
+                folder / "trouble",
+                routes=chosen.routes,
+                reloads=chosen.reloads,
+                crashes=chosen.crashes,
+            )
+    ratios = cost.ratios(rows)
+    figures = _bounds(ratios) + figures
+    _print(rows, ratios, figures, missing)
+    if not chosen.no_result:
+        file = report.write(rows, ratios, figures, missing, vars(chosen))
+        print(f"\nwritten to {file}")
+    return int(bool(missing) or not all(figure.holds for figure in figures))
+
+
+def _bounds(ratios: dict[str, dict[str, float]]) -> list[Figure]:
+    return [
+        Figure(f"{name} ÷ {base}", ratios[name][base], "times", bound)
+        for (name, base), bound in cost.TARGETS.items()
+        if base in ratios.get(name, {})
+    ]
+
+
+def _print(
+    rows: list[cost.Row],
+    ratios: dict[str, dict[str, float]],
+    figures: list[Figure],
+    missing: list[str],
+) -> None:
+    where = report.machine()
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions().items())
+    print(f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}; {versions}\n")
+    if rows:
+        print(report.cost_table(rows, ratios), end="\n\n")
+    if figures:
+        print(report.figure_table(figures))
+    for line in missing:
+        print(f"not measured: {line}")
+
+
+def _raise_file_limit() -> None:
+    """Idle connections are files; children inherit the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""Processor time per request of every contender, in rounds that are interleaved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from bench import gateway, load, peers
+from bench.processes import Missing, Running
+
+Start = Callable[[Path, int], Running]
+
+CONTENDERS: dict[str, Start] = {
+    "nginx proxy_pass": peers.nginx_proxy,
+    "Envoy, local rate limit, JSON log": peers.envoy,
+    "nginx + Lua + Redis, key and limit": peers.nginx_lua_redis,
+    "Sluicegate bare": gateway.bare,
+    "Sluicegate governed": gateway.governed,
+}
+BASES = {
+    "nginx": "nginx proxy_pass",
+    "Envoy": "Envoy, local rate limit, JSON log",
+    "Lua": "nginx + Lua + Redis, key and limit",
+}
+TARGETS = {
+    ("Sluicegate bare", "nginx"): 3.0,
+    ("Sluicegate governed", "Envoy"): 1.3,
+    ("Sluicegate governed", "Lua"): 2.5,
+}
+"""What each ratio must not pass; the aim beyond is 1.0 each."""
+
+
+@dataclass
+class Row:
+    """One contender: medians over the rounds."""
+
+    name: str
+    cpu_us: list[float] = field(default_factory=list)
+    loads: list[load.Load] = field(default_factory=list)
+    memory_mb: float = 0.0
+
+    def summary(self) -> dict[str, float | str]:
+        """Return what is printed and written."""
+        return {
+            "name": self.name,
+            "cpu_us": round(median(self.cpu_us), 1),
+            "cpu_us_lowest": round(min(self.cpu_us), 1),
+            "cpu_us_highest": round(max(self.cpu_us), 1),
+            "rps": round(median(one.rps for one in self.loads)),
+            "p50_ms": round(median(one.p50_ms for one in self.loads), 2),
+            "p99_ms": round(median(one.p99_ms for one in self.loads), 2),
+            "memory_mb": round(self.memory_mb, 1),
+            "failed": sum(one.failed for one in self.loads),
+        }
+
+
+def measure(
+    folder: Path, *, rounds: int, seconds: float, warm_up: float, only: str = ""
+) -> tuple[list[Row], list[str]]:
+    """Measure all contenders; returns their rows, and what could not be measured and why."""
+    missing: list[str] = []
+    upstream = peers.upstream(folder / "upstream")
+    running: dict[str, Running] = {}
+    try:
+        for name, start in CONTENDERS.items():
+            if only.lower() not in name.lower():
+                continue
+            try:
+                running[name] = start(folder / f"c{len(running)}", upstream.port)
+            except Missing as problem:
+                missing.append(f"{name}: needs {problem}")
+        rows = {name: Row(name) for name in running}
+        for _ in range(rounds):
+            for name, contender in running.items():
+                _round(rows[name], contender, seconds, warm_up)
+    finally:
+        for contender in running.values():
+            contender.stop()
+        upstream.stop()
+    return list(rows.values()), missing
+
+
+def _round(row: Row, contender: Running, seconds: float, warm_up: float) -> None:
+    headers = (f"X-API-Key: {peers.KEY}",)
+    load.run(contender.port, warm_up, headers)
+    before = contender.cpu_seconds()
+    seen = load.run(contender.port, seconds, headers)
+    row.cpu_us.append((contender.cpu_seconds() - before) / seen.requests * 1e6)
+    row.loads.append(seen)
+    row.memory_mb = contender.memory_mb()
+
+
+def ratios(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Return processor time relative to each peer: name → base → ratio."""
+    cost = {row.name: median(row.cpu_us) for row in rows}
+    return {
+        row.name: {
+            base: round(cost[row.name] / cost[peer], 2)
+            for base, peer in BASES.items()
+            if peer in cost
+        }
+        for row in rows
+    }

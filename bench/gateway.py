@@ -1,0 +1,124 @@
+"""Sluicegate under measurement, with one worker, in the configurations of the table."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peers import KEY
+from bench.processes import Running, free_port, memory_mb, start
+
+BARE = """
+services: {{bench: {{targets: [http://127.0.0.1:{upstream}]}}}}
+routes: {{bench: {{match: {{path: /**}}, service: bench}}}}
+policies: []
+"""
+
+GOVERNED = """
+services: {{bench: {{targets: [http://127.0.0.1:{upstream}]}}}}
+consumers: {{bench: {{plan: bench, keys: [{{value: "${{env:BENCH_KEY}}"}}]}}}}
+plans:
+  bench:
+    policies: [{{rate_limit: {{allow: [1000000/second burst 1000000], by: consumer}}}}]
+routes:
+  bench:
+    match: {{path: /**}}
+    service: bench
+    policies: [{{api_key: {{}}}}]
+policies: [{{metrics: {{}}}}, {{access_log: {{}}}}]
+"""
+
+
+@dataclass
+class Gateway(Running):
+    """A running Sluicegate. `management` is its other port."""
+
+    management: int = 0
+    file: Path = Path()
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers that are ready."""
+        with urllib.request.urlopen(self._actuator("health"), timeout=10) as answer:
+            workers = json.load(answer)["workers"]
+        return [int(worker["pid"]) for worker in workers if worker["phase"] == "ready"]
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric's series, 0 when it has none."""
+        with urllib.request.urlopen(self._actuator("prometheus"), timeout=10) as answer:
+            text = answer.read().decode()
+        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+        return sum(map(float, found))
+
+    def ready(self) -> bool:
+        """Say whether the gateway takes traffic."""
+        try:
+            with urllib.request.urlopen(self._actuator("health/readiness"), timeout=5) as answer:
+                return int(answer.status) == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def worker_mb(self) -> float:
+        """Return the resident memory of its largest process: the worker, or one of them."""
+        return max(memory_mb(pid) for pid in self.tree())
+
+    def _actuator(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.management}/actuator/{path}"
+
+    def write(self, configuration: str) -> None:
+        """Replace the configuration file, whole."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(configuration)
+        fresh.replace(self.file)
+
+
+def sluicegate(folder: Path, configuration: str, *, workers: str = "1") -> Gateway:
+    """Start Sluicegate and wait until it is ready. The access log goes to a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "application.yml"
+    file.write_text(configuration)
+    port, management = free_port(), free_port()
+    environ = {
+        "BENCH_KEY": KEY,
+        "SLUICEGATE_GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "SLUICEGATE_GATEWAY_WORKERS": workers,
+        "SLUICEGATE_GATEWAY_DRAIN_GRACE": "0",
+        "SLUICEGATE_GATEWAY_HTTP_MAX_REQUESTS": "100000000",
+        "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
+        "SLUICEGATE_DATA_DIR": str(folder / "data"),
+    }
+    command = [sys.executable, "-m", "sluicegate", "run", str(file)]
+    running = start(command, port, folder, environ)
+    gateway = Gateway(running.process, port, folder, management=management, file=file)
+    deadline = time.monotonic() + 20
+    while not gateway.ready():
+        if time.monotonic() > deadline:
+            gateway.stop()
+            raise RuntimeError(f"Sluicegate is not ready:\n{(folder / 'err').read_text()[-2000:]}")
+        time.sleep(0.02)
+    return gateway
+
+
+def bare(folder: Path, upstream_port: int) -> Gateway:
+    """Start Sluicegate with one route and no policy."""
+    return sluicegate(folder, BARE.format(upstream=upstream_port))
+
+
+def governed(folder: Path, upstream_port: int) -> Gateway:
+    """Start Sluicegate with key, limit, metrics and access log."""
+    return sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+
+
+def many_routes(upstream_port: int, count: int, mark: str) -> str:
+    """Write a configuration of `count` routes; `mark` changes every tenth of them."""
+    service = {"targets": [f"http://127.0.0.1:{upstream_port}"]}
+    routes: dict[str, object] = {"bench": {"match": {"path": "/bench"}, "service": "bench"}}
+    for number in range(count):
+        path = f"/{mark if number % 10 == 0 else 'same'}/{number}/{{id}}"
+        routes[f"route-{number}"] = {"match": {"path": path}, "service": "bench"}
+    return json.dumps({"services": {"bench": service}, "routes": routes, "policies": []})

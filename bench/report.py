@@ -1,0 +1,134 @@
+"""The table that is printed, and the file that is kept."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.cost import Row
+
+RESULTS = Path(__file__).parent / "results"
+LIBRARIES = ("httptools", "msgspec", "uvloop")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number, and what it must not pass (None: nothing is asked of it)."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the bound is kept."""
+        return self.bound is None or self.value <= self.bound
+
+
+def machine() -> dict[str, str | int]:
+    """Describe where this runs."""
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    return {
+        "cpu": model[1] if model else platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "kernel": platform.release(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Name what was measured."""
+    found = {name: importlib.metadata.version(name) for name in ("sluicegate", *LIBRARIES)}
+    found["python"] = platform.python_version()
+    for name, command in {
+        "nginx": ["/usr/sbin/nginx", "-v"],
+        "envoy": ["envoy", "--version"],
+        "wrk": ["wrk", "-v"],
+    }.items():
+        found[name] = _version(command)
+    return found
+
+
+def _version(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, text=True)
+    except OSError:
+        return "missing"
+    seen = re.search(r"\d+\.\d+[\w.\-]*", done.stdout + done.stderr)
+    return seen[0] if seen else "?"
+
+
+def cost_table(rows: list[Row], ratios: dict[str, dict[str, float]]) -> str:
+    """Draw the table of costs in Markdown."""
+    bases = sorted({base for ratio in ratios.values() for base in ratio}, key=str.lower)
+    head = ["", "CPU-µs/request", "requests/s", "p50 ms", "p99 ms", "RSS MB"]
+    lines = [[*head, *(f"÷ {base}" for base in bases)]]
+    for row in rows:
+        one = row.summary()
+        cells = [one["name"], one["cpu_us"], one["rps"], one["p50_ms"], one["p99_ms"]]
+        cells += [one["memory_mb"], *(ratios[row.name].get(base, "") for base in bases)]
+        lines.append([str(cell) for cell in cells])
+    return markdown(lines)
+
+
+def figure_table(figures: list[Figure]) -> str:
+    """Draw the other numbers in Markdown."""
+    lines = [["", "measured", "must not pass"]]
+    for one in figures:
+        value = f"{one.value:.1f}" if one.unit else f"{one.value:.0f}"
+        bound = "" if one.bound is None else f"{one.bound:g} {one.unit}".strip()
+        note = "" if one.holds else " ✗"
+        lines.append([one.name, f"{value} {one.unit}".strip() + note, bound])
+    return markdown(lines)
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """Draw rows as a table whose columns line up; the first row is the head."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    drawn = [
+        "| " + " | ".join(
+            cell.ljust(width) if not i else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ) + " |"
+        for line in lines
+    ]  # fmt: skip
+    rule = "|" + "|".join(
+        "-" * (w + 2) if not i else "-" * (w + 1) + ":" for i, w in enumerate(widths)
+    )
+    return "\n".join([drawn[0], rule + "|", *drawn[1:]])
+
+
+def write(
+    rows: list[Row],
+    ratios: dict[str, dict[str, float]],
+    figures: list[Figure],
+    missing: list[str],
+    settings: dict[str, object],
+) -> Path:
+    """Keep the run as JSON; returns the file."""
+    now = datetime.now(tz=UTC)
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{now:%Y-%m-%dT%H%M}.json"
+    content = {
+        "date": now.isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": versions(),
+        "settings": settings,
+        "cost": [{**row.summary(), "ratios": ratios[row.name]} for row in rows],
+        "figures": [
+            {"name": f.name, "value": round(f.value, 3), "unit": f.unit, "bound": f.bound}
+            for f in figures
+        ],
+        "missing": missing,
+    }
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return file

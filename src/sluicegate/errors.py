@@ -1,0 +1,142 @@
+"""Every error that Sluicegate raises or answers with, drawn as a tree.
+
+    SluicegateError
+    ├── ConfigError        what an operator wrote cannot be used; holds every fault found
+    ├── Refused            the exchange ends with a local answer; knows its problem
+    └── UpstreamError      an attempt at a target failed
+        ├── ConnectFailed      nothing was sent: refused, unreachable, TLS, DNS
+        ├── ConnectTimeout     nothing was sent: no connection in time
+        ├── UpstreamReset      the connection ended before the response did
+        ├── UpstreamTimeout    the target was silent for too long
+        └── UpstreamInvalid    the target's bytes are not an HTTP/1.1 response
+
+A `Problem` is one kind of local answer (RFC 9457): a stable type, a status and a title. `detail` is
+written per answer and never holds internals: no addresses of targets, no exception texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TYPE_PREFIX = "urn:sluicegate:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of answer the gateway gives itself. `slug` is stable: clients may match on it."""
+
+    slug: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The RFC 9457 `type` member."""
+        return TYPE_PREFIX + self.slug
+
+
+MALFORMED = Problem("malformed-request", 400, "The request is not valid HTTP/1.1")
+BAD_TARGET = Problem("bad-target", 400, "The request target is ambiguous or malformed")
+UNAUTHENTICATED = Problem("unauthenticated", 401, "A valid key is required")
+FORBIDDEN = Problem("forbidden", 403, "The caller may not do this")
+NO_ROUTE = Problem("no-route", 404, "No route matches the request")
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "The route does not take this method")
+CLIENT_TIMEOUT = Problem("client-timeout", 408, "The request did not arrive in time")
+BODY_TOO_LARGE = Problem("body-too-large", 413, "The request body is too large")
+TARGET_TOO_LONG = Problem("target-too-long", 414, "The request target is too long")
+EXPECTATION_FAILED = Problem("expectation-failed", 417, "The expectation cannot be met")
+RATE_LIMITED = Problem("rate-limited", 429, "The caller has used up a limit")
+HEADERS_TOO_LARGE = Problem("headers-too-large", 431, "The request headers are too large")
+CLIENT_GONE = Problem("client-gone", 499, "The client went away before the answer")
+INTERNAL = Problem("internal-error", 500, "The gateway failed to handle the request")
+NOT_IMPLEMENTED = Problem("not-implemented", 501, "The gateway does not do this")
+UPSTREAM_UNREACHABLE = Problem("upstream-unreachable", 502, "The service cannot be reached")
+UPSTREAM_FAILED = Problem("upstream-failed", 502, "The service did not give a valid response")
+UNAVAILABLE = Problem("unavailable", 503, "The gateway cannot take the request now")
+UPSTREAM_TIMEOUT = Problem("upstream-timeout", 504, "The service did not answer in time")
+VERSION_NOT_SUPPORTED = Problem("version-not-supported", 505, "Only HTTP/1.1 and 1.0 are spoken")
+
+PROBLEMS = tuple(value for value in list(globals().values()) if isinstance(value, Problem))
+
+
+class SluicegateError(Exception):
+    """The root of every error raised on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a configuration.
+
+    `path` is dotted from the document's root (`routes.users.match.path`, list items as `[0]`);
+    `line` is 1-based, 0 where there is no file; `message` says what was found and what was expected
+    and never holds a resolved secret.
+    """
+
+    path: str
+    line: int
+    message: str
+
+
+class ConfigError(SluicegateError):
+    """A configuration cannot be used; `faults` holds everything found wrong, in file order."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        """Keep the faults; the message lists them one to a line."""
+        super().__init__("\n".join(f"{f.path}:{f.line}: {f.message}" for f in faults))
+        self.faults = faults
+
+
+class Refused(SluicegateError):
+    """The exchange ends with a local answer. Raised where no `Exchange` is at hand."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        """Name the problem, what in particular went wrong, and headers for the answer."""
+        super().__init__(detail or problem.title)
+        self.problem = problem
+        self.detail = detail
+        self.headers = headers
+
+
+class UpstreamError(SluicegateError):
+    """An attempt failed. `problem` is what the client is told when no other attempt is made."""
+
+    problem = UPSTREAM_FAILED
+    reason = "failed"
+
+
+class ConnectFailed(UpstreamError):
+    """Nothing was sent: refused, unreachable, TLS handshake failed, or the name has no address."""
+
+    problem = UPSTREAM_UNREACHABLE
+    reason = "connect_failed"
+
+
+class ConnectTimeout(UpstreamError):
+    """Nothing was sent: no connection within `timeouts.connect`."""
+
+    problem = UPSTREAM_TIMEOUT
+    reason = "connect_timeout"
+
+
+class UpstreamReset(UpstreamError):
+    """The connection ended before the response did."""
+
+    reason = "reset"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The target was silent for longer than `timeouts.first_byte`, `idle` or `total`."""
+
+    problem = UPSTREAM_TIMEOUT
+    reason = "timeout"
+
+
+class UpstreamInvalid(UpstreamError):
+    """The target's bytes are not an HTTP/1.1 response."""
+
+    reason = "invalid"

@@ -1,0 +1,357 @@
+"""One request and its response in flight: what a stage may read and write.
+
+The request side is data: `exchange.request`, `exchange.client` and what earlier stages found out
+(`route`, `consumer`, `plan`). The response side is declared on the way down and runs on the way up,
+innermost first:
+
+    on_head(fn)         fn(exchange) before the first byte: edit exchange.response
+    on_chunk(fn)        fn(exchange, data) -> data: change, hold back (b"") or add bytes
+    on_end(fn)          fn(exchange) -> data: last bytes of the body, after every chunk
+    whole(limit, fn)    async fn(exchange, body) -> body: head and body are held back until then
+
+A response nobody asked to see flows from the target's socket to the client's untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamInvalid
+from sluicegate.headers import Headers
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sluicegate.clock import Clock
+    from sluicegate.model.consumer import Consumer
+    from sluicegate.snapshot.table import CompiledRoute, Snapshot
+    from sluicegate.wire.body import RequestBody
+    from sluicegate.wire.tunnel import Tunnel
+
+HeadHook = Callable[["Exchange"], None]
+ChunkHook = Callable[["Exchange", bytes], bytes]
+EndHook = Callable[["Exchange"], bytes]
+WholeHook = Callable[["Exchange", bytes], Awaitable[bytes]]
+
+
+class Client:
+    """Who is at the other end of a client connection. One per connection.
+
+    `peer` is the address of the socket (or of the PROXY protocol header); `trusted` says that it is
+    one of `gateway.trusted_proxies`; `certificate` is the client's, DER, when it showed one.
+    """
+
+    __slots__ = ("certificate", "peer", "port", "scheme", "server_port", "trusted")
+
+    def __init__(self, peer: str, port: int, scheme: str, server_port: int) -> None:
+        """Describe a connection; trust and certificate are set by the listener."""
+        self.peer = peer
+        self.port = port
+        self.scheme = scheme
+        self.server_port = server_port
+        self.trusted = False
+        self.certificate: bytes | None = None
+
+
+class Request:
+    """What the client asked for, parsed and checked.
+
+    `target` is as received. `path` is normalised (see wire/target.py), starts with `/`, and is both
+    matched and forwarded; `query` is raw, without `?`, None when there was none. `host` is in lower
+    case without port. `headers` is what goes on to the target: hop-by-hop fields are gone and
+    forwarding fields are ours. `body` is None when the request has none. Policies may rewrite
+    `path`, `query` and `headers` before dispatch.
+    """
+
+    __slots__ = (
+        "authority",
+        "body",
+        "client_ip",
+        "headers",
+        "host",
+        "method",
+        "path",
+        "query",
+        "request_id",
+        "scheme",
+        "target",
+        "upgrade",
+        "version",
+    )
+
+    method: str
+    target: bytes
+    path: str
+    query: bytes | None
+    host: str
+    authority: bytes
+    scheme: str
+    version: str
+    headers: Headers
+    body: RequestBody | None
+    upgrade: str | None
+    client_ip: str
+    request_id: str
+
+
+class Response:
+    """The head of the answer: status, headers without framing, and the body's length if known."""
+
+    __slots__ = ("dated", "headers", "length", "status")
+
+    def __init__(
+        self, status: int, headers: Headers, length: int | None, *, dated: bool = False
+    ) -> None:
+        """`length` in bytes, None where reading finds the end; `dated`: `headers` has a Date."""
+        self.status = status
+        self.headers = headers
+        self.length = length
+        self.dated = dated
+
+
+class Sink(Protocol):
+    """Where an exchange's response goes: the client's connection."""
+
+    def send_head(self, exchange: Exchange) -> None:
+        """Write `exchange.response`'s head."""
+
+    def send_body(self, data: bytes) -> None:
+        """Write a piece of the body."""
+
+    def send_end(self, trailers: Headers | None) -> None:
+        """Finish the response."""
+
+    def send_upgrade(self, exchange: Exchange, headers: Headers) -> None:
+        """Write a 101 and stop speaking HTTP."""
+
+    def join(self, tunnel: Tunnel) -> None:
+        """Pass all further bytes to `tunnel`, which writes to `transport`."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The client's connection, for a tunnel."""
+
+    def finished(self, exchange: Exchange) -> None:
+        """Take notice that the exchange and its record are done."""
+
+    def send_informational(self, status: int, headers: Headers) -> None:
+        """Write a 1xx response."""
+
+    def cut(self) -> None:
+        """End the connection at once, so that the client cannot take the response for whole."""
+
+
+class Flow(Protocol):
+    """Where a response comes from; told to wait while the client reads too slowly."""
+
+    def pause(self) -> None:
+        """Stop reading from the source."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+
+class Exchange:
+    """One request and its response. Lives from the request head to the end of its record."""
+
+    task: asyncio.Task[None] | None = None
+    route: CompiledRoute | None = None
+    consumer: Consumer | None = None
+    consumer_name: str | None = None
+    key_id: str | None = None
+    plan: str | None = None
+    service: str | None = None
+    target: str | None = None
+    response: Response | None = None
+    problem: Problem | None = None
+    refused: Refused | None = None
+    outcome: str | None = None
+    first_byte_at = 0.0
+    bytes_out = 0
+    ended = False
+    keep_alive = True
+    upgraded = False
+    flow: Flow | None = None
+    notes: dict[str, Any] | None = None
+    _head_hooks: list[HeadHook] | None = None
+    _chunk_hooks: list[ChunkHook] | None = None
+    _end_hooks: list[EndHook] | None = None
+    _whole_hooks: list[WholeHook] | None = None
+    _whole_limit = 0
+    _held: list[bytes] | None = None
+
+    def __init__(
+        self, request: Request, client: Client, sink: Sink, snapshot: Snapshot, clock: Clock
+    ) -> None:
+        """Start at the head of a request. What most exchanges never set stays on the class."""
+        self.request = request
+        self.client = client
+        self.sink = sink
+        self.snapshot = snapshot
+        self.clock = clock
+        self.started_at = clock.monotonic()
+
+    # --- declared on the way down ----------
+
+    def on_head(self, hook: HeadHook) -> None:
+        """Call `hook` before the first byte of the response, whoever answers."""
+        if self._head_hooks is None:
+            self._head_hooks = [hook]
+        else:
+            self._head_hooks.append(hook)
+
+    def on_chunk(self, hook: ChunkHook) -> None:
+        """Pass every piece of the body through `hook`. Its length is then no longer announced."""
+        if self._chunk_hooks is None:
+            self._chunk_hooks = []
+        self._chunk_hooks.append(hook)
+
+    def on_end(self, hook: EndHook) -> None:
+        """Ask `hook` for last bytes once the body has ended."""
+        if self._end_hooks is None:
+            self._end_hooks = []
+        self._end_hooks.append(hook)
+
+    def whole(self, max_bytes: int, hook: WholeHook) -> None:
+        """Hold the response back and pass its whole body through `hook`.
+
+        A body larger than the smallest `max_bytes` asked for is answered with 502.
+        """
+        if self._whole_hooks is None:
+            self._whole_hooks, self._whole_limit = [], max_bytes
+        self._whole_hooks.append(hook)
+        self._whole_limit = min(self._whole_limit, max_bytes)
+
+    # --- answered here ----------
+
+    def respond(
+        self, status: int, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
+    ) -> None:
+        """Answer locally. Passes the `on_head` of every stage outside the caller's.
+
+        Raises RuntimeError once a head has been sent: that is a mistake of the caller.
+        """
+        if self.response is not None:
+            raise RuntimeError("respond() after the response has begun")
+        self._chunk_hooks = self._end_hooks = self._whole_hooks = None
+        self.response = Response(status, Headers(headers or ()), len(body))
+        self._begin()
+        if body:
+            self._emit(body)
+        self.ended = True
+        self.sink.send_end(None)
+
+    def refuse(
+        self,
+        problem: Problem,
+        detail: str | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        """Answer with a problem document (RFC 9457), marked not to be cached."""
+        self.problem = problem
+        content: dict[str, Any] = {
+            "type": problem.type,
+            "title": problem.title,
+            "status": problem.status,
+        }
+        if detail:
+            content["detail"] = detail
+        content["instance"] = "urn:request:" + self.request.request_id
+        fixed = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        self.respond(problem.status, [*fixed, *headers], msgspec.json.encode(content))
+
+    # --- the answer of a target, called by dispatch ----------
+
+    def head(self, response: Response, flow: Flow | None) -> None:
+        """Begin the response. `flow` is paused while the client reads too slowly."""
+        self.response = response
+        self.flow = flow
+        if self._whole_hooks is not None:
+            self._held = []
+            return
+        self._begin()
+
+    def chunk(self, data: bytes) -> None:
+        """Pass on a piece of the body. Raises UpstreamInvalid when `whole` cannot hold it."""
+        if self._held is not None:
+            self._held.append(data)
+            self.bytes_out += len(data)
+            if self.bytes_out > self._whole_limit:
+                raise UpstreamInvalid("the body is larger than a policy may hold back")
+            return
+        if self._chunk_hooks is not None:
+            for hook in reversed(self._chunk_hooks):
+                data = hook(self, data)
+            if not data:
+                return
+        self.bytes_out += len(data)
+        self.sink.send_body(data)
+
+    def end(self, trailers: Headers | None) -> None:
+        """End the body, unless it is held back for `finish_whole`."""
+        if self._held is not None:
+            return
+        if self._end_hooks is not None:
+            for hook in reversed(self._end_hooks):
+                data = hook(self)
+                if data:
+                    self._emit(data)
+        self.ended = True
+        self.sink.send_end(trailers)
+
+    async def finish_whole(self) -> None:
+        """Run what was declared by `whole`, then send the response. Harmless when none was."""
+        if self._held is None or self._whole_hooks is None or self.response is None:
+            return
+        body = b"".join(self._held)
+        for hook in reversed(self._whole_hooks):
+            body = await hook(self, body)
+        self._held = None
+        self.bytes_out = 0
+        self.response.length = len(body)
+        self._begin()
+        if body:
+            self.chunk(body)
+        self.end(None)
+
+    def forget_response(self) -> None:
+        """Drop a response that was held back, so that another answer can be given."""
+        if self._held is not None:
+            self.response = self._held = None
+            self.bytes_out = 0
+
+    @property
+    def head_sent(self) -> bool:
+        """Whether bytes of the response may have reached the client."""
+        return self.response is not None and self._held is None
+
+    def cut(self) -> None:
+        """End the client's connection in mid-response; never a clean end."""
+        self.ended = True
+        self.sink.cut()
+
+    # --- one way out ----------
+
+    def _begin(self) -> None:
+        if self._head_hooks is not None:
+            for hook in reversed(self._head_hooks):
+                hook(self)
+        if (
+            self._chunk_hooks is not None or self._end_hooks is not None
+        ) and self.response is not None:
+            self.response.length = None
+        self.sink.send_head(self)
+
+    def _emit(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        self.sink.send_body(data)
+
+
+def answer_for(error: BaseException) -> Refused:
+    """Return what a client is told of an exception: its problem if it has one, else 500."""
+    if isinstance(error, Refused):
+        return error
+    return Refused(getattr(error, "problem", INTERNAL))

@@ -1,0 +1,1 @@
+"""Pure decisions: (state, now, cost) to verdict."""

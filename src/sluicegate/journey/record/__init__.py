@@ -1,0 +1,1 @@
+"""Outermost: sees every outcome, once per exchange."""

@@ -1,0 +1,1 @@
+"""What the target and the client get to see."""

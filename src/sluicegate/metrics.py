@@ -1,0 +1,156 @@
+"""Counting in plain slots, merged and rendered at scrape.
+
+A worker adds to Python numbers, nothing else; rendering happens in the management process. Each
+family is declared once, with its unit and meaning, and `docs/reference/metrics.md` is made of that.
+Label values are bounded per family: past `max_series`, new combinations count as `other`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+SECONDS_BUCKETS = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
+
+
+class Cell:
+    """One number. The hot path does `cell.value += 1`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        """Start at 0."""
+        self.value: float = 0
+
+
+class HistogramCell:
+    """One distribution: a count per bucket (not cumulative), and a sum."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        """Start empty. The last count is for values above every bound."""
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class Family:
+    """A named metric and its series, one per combination of label values."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        meaning: str,
+        labels: tuple[str, ...] = (),
+        *,
+        bounds: tuple[float, ...] = SECONDS_BUCKETS,
+        max_series: int = 10_000,
+    ) -> None:
+        """Declare a metric. `name` ends in its unit, and in `_total` for counters."""
+        self.name = name
+        self.kind = kind
+        self.meaning = meaning
+        self.labels = labels
+        self.bounds = bounds
+        self.max_series = max_series
+        self.series: dict[tuple[str, ...], Cell | HistogramCell] = {}
+
+    def cell(self, *values: str) -> Cell:
+        """Return the number for these label values; keep it, it stays the same object."""
+        found = self.series.get(values) or self._add(values)
+        assert isinstance(found, Cell)  # noqa: S101 - narrows the type
+        return found
+
+    def histogram(self, *values: str) -> HistogramCell:
+        """Return the distribution for these label values."""
+        found = self.series.get(values) or self._add(values)
+        assert isinstance(found, HistogramCell)  # noqa: S101 - narrows the type
+        return found
+
+    def _add(self, values: tuple[str, ...]) -> Cell | HistogramCell:
+        if len(values) != len(self.labels):
+            raise ValueError(f"{self.name} has labels {self.labels}, got {values}")
+        if len(self.series) >= self.max_series:
+            values = ("other",) * len(values)
+            if values in self.series:
+                return self.series[values]
+        made = HistogramCell(self.bounds) if self.kind == "histogram" else Cell()
+        self.series[values] = made
+        return made
+
+
+class Series(msgspec.Struct, array_like=True):
+    """One series as it travels from a worker: label values, then a number or a distribution."""
+
+    values: list[str]
+    number: float = 0
+    counts: list[int] = []
+    sum: float = 0
+
+
+class FamilyDump(msgspec.Struct, array_like=True):
+    """One family as it travels."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    labels: list[str]
+    bounds: list[float]
+    series: list[Series]
+
+
+class Metrics:
+    """Every family of this process."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.families: dict[str, Family] = {}
+
+    def family(
+        self,
+        name: str,
+        kind: Kind,
+        meaning: str,
+        labels: tuple[str, ...] = (),
+        *,
+        bounds: tuple[float, ...] = SECONDS_BUCKETS,
+        max_series: int = 10_000,
+    ) -> Family:
+        """Declare a family, or get it when it is there already."""
+        found = self.families.get(name)
+        if found is None:
+            found = Family(name, kind, meaning, labels, bounds=bounds, max_series=max_series)
+            self.families[name] = found
+        return found
+
+    def dump(self) -> list[FamilyDump]:
+        """Copy everything for a scrape."""
+        return [
+            FamilyDump(
+                name=f.name,
+                kind=f.kind,
+                meaning=f.meaning,
+                labels=list(f.labels),
+                bounds=list(f.bounds) if f.kind == "histogram" else [],
+                series=[
+                    Series(list(values), counts=list(cell.counts), sum=cell.sum)
+                    if isinstance(cell, HistogramCell)
+                    else Series(list(values), number=cell.value)
+                    for values, cell in f.series.items()
+                ],
+            )
+            for f in self.families.values()
+        ]

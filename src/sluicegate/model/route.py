@@ -1,0 +1,82 @@
+"""A route: which requests it takes, and what happens to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from sluicegate.model.resource import Resource
+from sluicegate.model.service import Timeouts
+
+PolicyUse = Annotated[
+    dict[str, Any],
+    Meta(
+        min_length=1,
+        max_length=1,
+        description="One policy: its name and its settings.",
+        examples=[{"rate_limit": {"allow": ["10/second burst 20"]}}],
+    ),
+]
+
+Method = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z][A-Z-]*$(?!\n)", extra={"expected": "a method in capitals, such as `GET`"}
+    ),
+]
+
+
+class Match(Resource, frozen=True, kw_only=True):
+    """Which requests a route takes. Every part that is given must hold."""
+
+    host: Annotated[
+        str | Annotated[list[str], Meta(min_length=1)] | None,
+        Meta(description="Exact (`api.example.com`) or wildcard (`*.example.com`), no port."),
+    ] = None
+    path: Annotated[
+        str,
+        Meta(
+            pattern="^/",
+            extra={"expected": "a path that starts with `/`"},
+            description="Exact (`/a/b`), with parameters (`/a/{id}`), or a prefix (`/a/**`: `/a`, "
+            "`/a/` and everything below).",
+        ),
+    ] = "/**"
+    methods: Annotated[
+        Annotated[list[Method], Meta(min_length=1)] | None,
+        Meta(description="Others get 405. `GET` takes `HEAD` as well."),
+    ] = None
+    headers: Annotated[
+        dict[str, str | bool],
+        Meta(description="Name to value: exact, `a*` for a prefix, `true` present, `false` absent"),
+    ] = {}
+    query: Annotated[
+        dict[str, str | bool], Meta(description="Parameter to value, written as in `headers`.")
+    ] = {}
+
+
+class WeightedService(Resource, frozen=True, kw_only=True):
+    """One share of a route's traffic (canary)."""
+
+    service: Annotated[str, Meta(description="Name of a service.")]
+    weight: Annotated[int, Meta(ge=0, le=1_000_000, description="Share beside its siblings.")]
+
+
+class Route(Resource, frozen=True, kw_only=True):
+    """A match and what happens then: policies, and a service."""
+
+    match: Annotated[Match, Meta(description="Which requests the route takes.")]
+    service: Annotated[
+        str | Annotated[list[WeightedService], Meta(min_length=1)] | None,
+        Meta(description="Where requests go: a service, or several with weights."),
+    ] = None
+    policies: Annotated[
+        list[PolicyUse], Meta(description="What is done on the way, in the order of the stages.")
+    ] = []
+    upgrade: Annotated[
+        list[str], Meta(description="`Upgrade` tokens passed to the service; others are ignored.")
+    ] = field(default_factory=lambda: ["websocket"])
+    timeouts: Annotated[
+        Timeouts | UnsetType, Meta(description="Instead of the service's own time-outs.")
+    ] = UNSET

@@ -1,0 +1,62 @@
+"""The contract of a policy.
+
+A policy is one file, `journey/<stage>/<name>.py`, or a module that a package names under the entry
+point group `sluicegate.policies`. It holds two things:
+
+- `Config`: a frozen struct (see `PolicyConfig`), whose field descriptions become the reference;
+- `Policy`: built once per place of use from its `Config` and the `Parts`, with
+  `async def handle(self, exchange, onward)`.
+
+`handle` is the request side. It answers with `exchange.respond(…)` or `exchange.refuse(…)`, or
+awaits `onward(exchange)`, which returns when the response has been sent (or refused further in).
+`try/finally` around `onward` sees every outcome, cancellation included. Work on the response is
+declared before `onward`: `exchange.on_head`, `on_chunk`, `on_end`, `whole`.
+
+A module from an entry point also says `STAGE`, the name of the stage it belongs to; for the files
+here, the folder says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sluicegate.model.resource import Resource
+
+if TYPE_CHECKING:
+    from sluicegate.clock import Clock
+    from sluicegate.exchange import Exchange
+    from sluicegate.metrics import Metrics
+    from sluicegate.state.contract import LimitState
+
+Onward = Callable[["Exchange"], Awaitable[None]]
+
+
+class PolicyConfig(Resource, frozen=True, kw_only=True):
+    """The settings of a policy as the operator writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a policy may use beside its own settings. Built in `assemble.py`.
+
+    `scope` says where the policy is used: `gateway`, `route:<name>` or `plan:<name>`. What a policy
+    keeps in the state under its scope outlives a reload, and a plan's is one over all its routes.
+    """
+
+    clock: Clock
+    metrics: Metrics
+    state: LimitState
+    write_log: Callable[[bytes], None]
+    scope: str = "gateway"
+
+
+class Policy(Protocol):
+    """One configurable step on a route, a plan or everywhere."""
+
+    def __init__(self, config: Any, parts: Parts) -> None:  # noqa: ANN401 - each has its own Config
+        """Prepare all that does not depend on a request; raise ValueError for what cannot be."""
+
+    async def handle(self, exchange: Exchange, onward: Onward) -> None:
+        """Take part in one exchange."""

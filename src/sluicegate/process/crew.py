@@ -1,0 +1,249 @@
+"""The workers and the management process: started, fed, watched, replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sluicegate.process import messages
+from sluicegate.process.child import start_child
+from sluicegate.process.post import Post
+from sluicegate.process.slot import Slot
+from sluicegate.process.status import is_live, is_ready
+from sluicegate.process.tally import Tally, merge
+from sluicegate.process.transfer import pack_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sluicegate.errors import Fault
+    from sluicegate.metrics import FamilyDump
+    from sluicegate.process.setup import Setup
+    from sluicegate.process.status import WorkerStatus
+    from sluicegate.snapshot.document import Resources
+
+WORKER = "sluicegate.process.worker"
+MANAGEMENT = "sluicegate.process.management"
+
+
+class Crew:
+    """All processes below the supervisor, but for the loader. Runs in `group`."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        group: asyncio.TaskGroup,
+        ask: Callable[[messages.AnyMessage], None],
+    ) -> None:
+        """Start nothing yet. `ask` takes questions of the management process."""
+        self.ready = asyncio.Event()
+        self.draining = False
+        self.refused: list[Fault] = []
+        now = setup.clock.monotonic()
+        self.workers = [Post(Slot(n, setup.timings, now)) for n in range(len(setup.sockets))]
+        self.management = Post(Slot(-1, setup.timings, now))
+        self._setup = setup
+        self._clock = setup.clock
+        self._group = group
+        self._ask = ask
+        self._resources = setup.configuration.resources
+        self._started_us = setup.clock.wall_us()
+        self._log = structlog.get_logger()
+        self._tally = Tally()
+        self._said: tuple[bool, bool] | None = None
+        self._said_at = self._ticked_at = now
+        self._restarts = setup.metrics.family(
+            "sluicegate_worker_restarts_total", "counter", "Workers replaced.", ("cause",)
+        )
+        for cause in ("crashed", "silent"):
+            self._restarts.cell(cause)
+        self._stale = setup.metrics.family(
+            "sluicegate_worker_stale",
+            "gauge",
+            "1 for a worker whose values are of an earlier scrape: it did not answer this one.",
+            ("worker",),
+        )
+
+    # --- watching ---
+
+    async def watch(self) -> None:
+        """Look after everyone, until cancelled."""
+        while True:
+            self.tick()
+            await self._clock.sleep(self._setup.timings.tick_s)
+
+    def tick(self) -> None:
+        """Do what is due now."""
+        now = self._clock.monotonic()
+        pause, self._ticked_at = now - self._ticked_at, now
+        for post in (*self.workers, self.management):
+            if pause > self._setup.timings.beat_s:
+                post.slot.forgive(pause)
+            if post.slot.due(now) and not self.draining:
+                post.slot.began(now)
+                self._group.create_task(self._attend(post))
+            elif post.slot.silent(now) and post.child is not None and post.cause != "silent":
+                self._log.error("silent, killed", process=_name(post), pid=post.child.pid)
+                post.cause = "silent"
+                post.child.kill()
+        for post in self.workers:
+            if post.slot.orphaned(now):
+                self._give_away(post)
+        self._tell_health(now)
+
+    def statuses(self) -> list[WorkerStatus]:
+        """Describe all workers."""
+        now = self._clock.monotonic()
+        return [post.status(now) for post in self.workers]
+
+    async def _attend(self, post: Post) -> None:
+        """Fill a post and stay until it is vacant again."""
+        try:
+            await self._fill(post)
+        except OSError as error:
+            self._log.error("cannot start a process", process=_name(post), error=str(error))
+            self._lost(post)
+            return
+        assert post.child is not None  # noqa: S101 - narrows the type
+        child = post.child
+        status = await child.ended()
+        if not self.draining:
+            self._log.error("ended", process=_name(post), pid=child.pid, exit_status=status)
+        self._tally.retire(child.pid)
+        self._lost(post)
+
+    async def _fill(self, post: Post) -> None:
+        is_worker = post is not self.management
+        sockets = self._setup.sockets if is_worker else [self._setup.management]
+        numbers = [sock.fileno() for sock in sockets]
+        post.child = child = await start_child(
+            WORKER if is_worker else MANAGEMENT,
+            [self._setup.assembly],
+            numbers,
+            functools.partial(self._on_message, post),
+        )
+        child.send(
+            messages.Start(
+                settings=pack_settings(self._setup.configuration.settings),
+                slot=post.slot.number,
+                sockets=numbers,
+                beat_s=self._setup.timings.beat_s,
+                silence_s=self._setup.timings.silence_s,
+                started_us=self._started_us,
+            )
+        )
+        if is_worker:
+            post.configure(self._resources)
+            self._said = None
+        if self.draining:
+            child.channel.close()
+
+    def _lost(self, post: Post) -> None:
+        now = self._clock.monotonic()
+        if not self.draining and post is not self.management:
+            self._restarts.cell(post.cause).value += 1
+        post.vacate()
+        post.slot.lost(now)
+        for orphan in self.workers:
+            if orphan.slot.adopter is post.slot:
+                orphan.slot.adopter = None
+        self.tick()
+
+    def _give_away(self, orphan: Post) -> None:
+        """Let the ready sibling that has adopted least accept from an orphaned socket."""
+        adopted = [post.slot.adopter for post in self.workers]
+        siblings = [p for p in self.workers if p.slot.ready and p is not orphan]
+        if siblings:
+            chosen = min(siblings, key=lambda post: adopted.count(post.slot))
+            orphan.slot.adopter = chosen.slot
+            chosen.send(messages.Adopt(orphan.slot.number))
+
+    def _tell_health(self, now: float) -> None:
+        workers = self.statuses()
+        said = is_live(workers), is_ready(workers, draining=self.draining)
+        if said != self._said or now - self._said_at >= self._setup.timings.beat_s:
+            self._said, self._said_at = said, now
+            self.tell(messages.Health(*said))
+
+    # --- hearing ---
+
+    def _on_message(self, post: Post, message: messages.AnyMessage) -> None:
+        now = self._clock.monotonic()
+        post.slot.heard(now)
+        match message:
+            case messages.Beat():
+                post.beat = message
+            case messages.Ready():
+                post.slot.became_ready(now)
+                self._welcome(post)
+            case messages.Applied():
+                if message.faults and message.revision is None:
+                    self._refused(post, message.faults)
+                post.answered(message.number, message)
+            case messages.TlsApplied() | messages.Scraped():
+                post.answered(message.number, message)
+            case messages.Scrape() | messages.Report():
+                self._ask(message)
+
+    def _welcome(self, post: Post) -> None:
+        adopter, post.slot.adopter = post.slot.adopter, None
+        for sibling in self.workers:
+            if sibling.slot is adopter:
+                sibling.send(messages.Release(post.slot.number))
+        if all(p.slot.ready for p in (*self.workers, self.management)):
+            self.ready.set()
+        self.tick()
+
+    def _refused(self, post: Post, faults: list[Fault]) -> None:
+        """Keep the faults of a configuration that a worker cannot even begin with."""
+        self._log.error("a worker cannot use the configuration", worker=post.slot.number)
+        if not self.ready.is_set():
+            self.refused = faults
+            self.ready.set()
+
+    # --- telling ---
+
+    def tell(self, message: messages.Message) -> None:
+        """Say something to every worker."""
+        for post in self.workers:
+            post.send(message)
+
+    async def apply(self, resources: Resources) -> list[Fault]:
+        """Give all workers a configuration; when one refuses it, all get the one before."""
+        before, self._resources = self._resources, resources
+        answers = [post.configure(resources) for post in self.workers]
+        faults = _unlike(answer.faults for answer in await asyncio.gather(*answers) if answer)
+        if faults:
+            self._resources = before
+            await asyncio.gather(*(post.configure(before) for post in self.workers))
+        return faults
+
+    async def apply_tls(self) -> list[Fault]:
+        """Have all workers read certificates again."""
+        answers = await asyncio.gather(*(post.ask_tls() for post in self.workers))
+        return _unlike(answer.faults for answer in answers if answer)
+
+    async def scrape(self) -> list[FamilyDump]:
+        """Add up the metrics of all workers, waiting 250 ms at most, and the supervisor's own."""
+        asked = {post.scrape(): post for post in self.workers if post.child is not None}
+        if asked:
+            await asyncio.wait(asked, timeout=self._setup.timings.scrape_s)
+        self._stale.series.clear()
+        for answer, post in asked.items():
+            found = answer.result() if answer.done() else None
+            if found is not None and post.child is not None:
+                self._tally.heard(post.child.pid, found.dump)
+            self._stale.cell(str(post.slot.number)).value = float(found is None)
+        return merge([self._tally.total(), self._setup.metrics.dump()])
+
+
+def _unlike(lists: Iterable[list[Fault]]) -> list[Fault]:
+    """Return every fault once, however many workers found it."""
+    return list(dict.fromkeys(fault for faults in lists for fault in faults))
+
+
+def _name(post: Post) -> str:
+    return "management" if post.slot.number < 0 else f"worker {post.slot.number}"

@@ -1,0 +1,178 @@
+"""What the processes of a replica say to each other.
+
+    supervisor → worker      Start Begin Put Drop End Tls Health Scrape Adopt Release Drain Cut
+    worker → supervisor      Beat Ready Applied TlsApplied Scraped
+    supervisor → management  Start Scraped Reported
+    management → supervisor  Beat Ready Scrape Report
+    loader → its parent      Loaded Begin Put Drop End, or Unusable; Fetch the other way
+
+One message is one frame (see `channel`). A configuration travels in as many frames as it has
+resources, so that no side stalls over a large one.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sluicegate.errors import Fault
+from sluicegate.metrics import FamilyDump
+from sluicegate.process.status import Status
+from sluicegate.snapshot.document import Kind
+
+
+class Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """The root: a tagged array in msgpack."""
+
+
+class Start(Message, frozen=True):
+    """Be this. `settings` is msgpack; `sockets` are inherited descriptors, one per slot."""
+
+    settings: bytes
+    slot: int
+    sockets: list[int]
+    beat_s: float
+    silence_s: float
+    started_us: int
+
+
+class Begin(Message, frozen=True):
+    """A configuration follows: changes against the one received last, or all of it if `whole`."""
+
+    revision: str
+    whole: bool
+
+
+class Put(Message, frozen=True):
+    """A resource that is new or changed."""
+
+    kind: Kind
+    name: str
+    raw: bytes
+
+
+class Drop(Message, frozen=True):
+    """A resource that is gone."""
+
+    kind: Kind
+    name: str
+
+
+class End(Message, frozen=True):
+    """The configuration is complete. `number` comes back with the verdict."""
+
+    number: int
+
+
+class Applied(Message, frozen=True):
+    """The verdict on configuration `number`; with faults the one before goes on."""
+
+    number: int
+    revision: str | None
+    faults: list[Fault]
+
+
+class Tls(Message, frozen=True):
+    """Read the files of certificates again."""
+
+    number: int
+
+
+class TlsApplied(Message, frozen=True):
+    """The verdict on the certificates of `number`; with a fault the ones before go on."""
+
+    number: int
+    faults: list[Fault]
+
+
+class Beat(Message, frozen=True):
+    """Still alive. Every second, from workers and management."""
+
+    ready: bool = False
+    draining: bool = False
+    revision: str | None = None
+    in_flight: int = 0
+
+
+class Ready(Message, frozen=True):
+    """Serving for the first time."""
+
+
+class Health(Message, frozen=True):
+    """What the replica as a whole may say of itself; every second, and at once on a change."""
+
+    live: bool
+    ready: bool
+
+
+class Scrape(Message, frozen=True):
+    """Give your metrics."""
+
+    number: int
+
+
+class Scraped(Message, frozen=True):
+    """Metrics, in answer to `number`."""
+
+    number: int
+    dump: list[FamilyDump]
+
+
+class Report(Message, frozen=True):
+    """Give the details of health."""
+
+    number: int
+
+
+class Reported(Message, frozen=True):
+    """The details of health, in answer to `number`."""
+
+    number: int
+    status: Status
+
+
+class Adopt(Message, frozen=True):
+    """Accept from the socket of this slot too: its worker is gone."""
+
+    slot: int
+
+
+class Release(Message, frozen=True):
+    """Stop accepting from the socket of this slot: its worker is back."""
+
+    slot: int
+
+
+class Drain(Message, frozen=True):
+    """End: not ready at once, accept for `grace_s`, then `deadline_s` for what is in flight."""
+
+    grace_s: float
+    deadline_s: float
+
+
+class Cut(Message, frozen=True):
+    """End at once."""
+
+
+class Fetch(Message, frozen=True):
+    """Load the configuration file."""
+
+    number: int
+
+
+class Loaded(Message, frozen=True):
+    """The file is valid: settings (msgpack) and the file's bytes; its resources follow."""
+
+    settings: bytes
+    source: bytes
+
+
+class Unusable(Message, frozen=True):
+    """The file is not valid."""
+
+    faults: list[Fault]
+
+
+AnyMessage = (
+    Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Beat | Ready | Health | Scrape
+    | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded | Unusable
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Configuration compiled to an immutable routing table, swapped whole."""

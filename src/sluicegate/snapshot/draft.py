@@ -1,0 +1,85 @@
+"""A configuration that has been read and not yet accepted.
+
+Everything that checks it complains here, so that an operator gets every fault at once. A draft also
+knows what must not be shown: text that a reference stands for is shown as the reference.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sluicegate.errors import ConfigError, Fault
+from sluicegate.snapshot.places import Place, place_of, written
+
+if TYPE_CHECKING:
+    from sluicegate.snapshot.source import Source
+
+_SHOWN_CHARACTERS = 60
+_SECRET_CHARACTERS = 6
+"""Shorter texts are no secrets; replacing them would garble messages."""
+
+
+class Draft:
+    """The data, where it came from, and what is wrong with it.
+
+    `data` is the root mapping, changed in place by overrides and references.
+    """
+
+    def __init__(self, source: Source) -> None:
+        """Begin with what the text says; its faults are the first ones."""
+        self.data: dict[str, Any] = source.data if isinstance(source.data, dict) else {}
+        self.variables: dict[Place, str] = {}
+        self.references: dict[Place, str] = {}
+        self.faults: list[Fault] = list(source.faults)
+        self.source = source
+        self._secrets: dict[str, str] = {}
+
+    def override(self, place: Place, variable: str) -> None:
+        """Note that what stands at `place` comes from an environment variable."""
+        self.variables[place] = variable
+
+    def resolved(self, place: Place, written_as: str, values: dict[str, str]) -> None:
+        """Note that the text at `place` was written as `written_as`; `values` by reference."""
+        self.references[place] = written_as
+        for reference, value in values.items():
+            if len(value) >= _SECRET_CHARACTERS:
+                self._secrets[value] = reference
+
+    def complain(self, place: Place, message: str) -> None:
+        """Add a fault."""
+        self.faults.append(self._fault(place, message))
+
+    def locate(self, fault: Fault) -> Fault:
+        """Give a fault that was found later, by its path alone, its line."""
+        return self._fault(place_of(fault.path), fault.message, fault.path)
+
+    def show(self, place: Place, value: object) -> str:
+        """Describe what was found at `place` for a message."""
+        reference = self.references.get(place)
+        if reference is not None:
+            return f"the text of `{reference}`"
+        if isinstance(value, dict):
+            return f"a mapping with {len(value)} entries"
+        if isinstance(value, list):
+            return f"a list with {len(value)} items"
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+    def finish(self) -> None:
+        """Raise ConfigError when there is a fault, with all of them in file order."""
+        if self.faults:
+            raise ConfigError(sorted(self.faults, key=lambda fault: fault.line))
+
+    def _fault(self, place: Place, message: str, path: str | None = None) -> Fault:
+        for value, reference in self._secrets.items():
+            # A last net: messages name references, but a policy's own words may quote its value.
+            message = message.replace(value, reference)
+        for depth in range(len(place), 0, -1):
+            variable = self.variables.get(place[:depth])
+            if variable is not None:
+                rest = written(place[depth:])
+                dot = "." if rest and not rest.startswith("[") else ""
+                return Fault(variable + dot + rest, 0, message)
+        where = written(place) if path is None else path
+        return Fault(where, self.source.line(place), message)

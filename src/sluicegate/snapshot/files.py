@@ -1,0 +1,120 @@
+"""The TLS files that a configuration names: made absolute, and tried before they are needed."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from sluicegate.model.service import UpstreamTls
+    from sluicegate.settings import ListenerTls
+    from sluicegate.snapshot.document import Document
+    from sluicegate.snapshot.draft import Draft
+    from sluicegate.snapshot.places import Place
+
+
+def absolute(document: Document, folder: Path) -> Document:
+    """Let relative paths of TLS files start at `folder`."""
+
+    def put(path: str) -> str:
+        return str(folder / path)
+
+    def put_optional(path: str | None) -> str | None:
+        return None if path is None else put(path)
+
+    gateway = document.gateway
+    if gateway.tls is not None:
+        certificates = [
+            replace(c, certificate=put(c.certificate), key=put(c.key))
+            for c in gateway.tls.certificates
+        ]
+        client_ca = put_optional(gateway.tls.client_ca)
+        tls = replace(gateway.tls, certificates=certificates, client_ca=client_ca)
+        gateway = replace(gateway, tls=tls)
+    services = {
+        name: replace(
+            service,
+            tls=replace(
+                service.tls,
+                ca=put_optional(service.tls.ca),
+                certificate=put_optional(service.tls.certificate),
+                key=put_optional(service.tls.key),
+            ),
+        )
+        for name, service in document.services.items()
+    }
+    return replace(document, gateway=gateway, services=services)
+
+
+def check(draft: Draft, document: Document) -> None:
+    """Complain about TLS files that are missing, not PEM, or do not belong together."""
+    if document.gateway.tls is not None:
+        _check_listener(draft, document.gateway.tls)
+    for name, service in document.services.items():
+        _check_upstream(draft, ("services", name, "tls"), service.tls)
+
+
+def _check_listener(draft: Draft, tls: ListenerTls) -> None:
+    place: Place = ("gateway", "tls")
+    for position, pair in enumerate(tls.certificates):
+        where = (*place, "certificates", position)
+        _check_pair(draft, where, pair.certificate, pair.key)
+    if tls.client_ca is not None:
+        _check_authorities(draft, (*place, "client_ca"), tls.client_ca)
+    elif tls.client_certificate == "required":
+        message = "no client could connect; expected `client_ca` beside it"
+        draft.complain((*place, "client_certificate"), message)
+
+
+def _check_upstream(draft: Draft, place: Place, tls: UpstreamTls) -> None:
+    if tls.ca is not None:
+        _check_authorities(draft, (*place, "ca"), tls.ca)
+    if tls.certificate is not None:
+        _check_pair(draft, place, tls.certificate, tls.key)
+    elif tls.key is not None:
+        draft.complain((*place, "key"), "a key alone; expected `certificate` beside it")
+
+
+def _check_pair(draft: Draft, place: Place, certificate: str, key: str | None) -> None:
+    readable = [
+        _check_readable(draft, (*place, field), path)
+        for field, path in (("certificate", certificate), ("key", key))
+        if path is not None
+    ]
+    if not all(readable):
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        # An empty password: a key that is encrypted is a fault, not a prompt.
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            message = "the key does not belong to the certificate"
+        else:
+            message = "expected PEM files: a certificate with its chain, and an unencrypted key"
+        draft.complain(place, message)
+    except ValueError:
+        draft.complain((*place, "key"), "the key is encrypted; expected one without a passphrase")
+
+
+def _check_authorities(draft: Draft, place: Place, path: str) -> None:
+    if not _check_readable(draft, place, path):
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        draft.complain(place, f"{path} holds no certificate; expected a PEM file of authorities")
+
+
+def _check_readable(draft: Draft, place: Place, path: str) -> bool:
+    try:
+        with Path(path).open("rb"):
+            return True
+    except OSError as error:
+        draft.complain(place, f"cannot read {path}: {error.strerror}")
+    except ValueError:
+        draft.complain(place, f"found {draft.show(place, path)}; expected a path")
+    return False

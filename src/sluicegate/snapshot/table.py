@@ -1,0 +1,136 @@
+"""What a worker runs by: routes ready to follow, services, keys. Immutable once built.
+
+Two things do change inside: the memo of second halves, which only holds what would be built anew,
+and whose turn it is among a route's weighted services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from sluicegate.errors import NO_ROUTE, UNAVAILABLE, Refused
+from sluicegate.journey.route.canary import Canary
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange, Request
+    from sluicegate.journey.route.host_path import RouteIndex
+    from sluicegate.journey.run import Handler
+    from sluicegate.model.route import Match, Route
+    from sluicegate.model.service import Timeouts
+    from sluicegate.process.health import HealthView
+    from sluicegate.snapshot.compile import Origin
+    from sluicegate.snapshot.keys import KeyDirectory
+    from sluicegate.upstream.service import UpstreamService
+
+
+class CompiledRoute:
+    """One route, ready to follow.
+
+    `chain` is the first half, up to `authenticate`; it ends in the step that asks for
+    `second_half`. `params` are names of path parameters with their places. `upgrade` holds tokens
+    in lower case.
+    """
+
+    __slots__ = (
+        "_build_half",
+        "_canary",
+        "_halves",
+        "chain",
+        "config",
+        "name",
+        "params",
+        "services",
+        "timeouts",
+        "upgrade",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        config: Route,
+        chain: Handler,
+        build_half: Callable[[str | None], Handler],
+        services: Sequence[tuple[UpstreamService, int]],
+        params: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        """`build_half` builds the second half for a plan; raises KeyError for an unknown one."""
+        self.name = name
+        self.config = config
+        self.chain = chain
+        self.services = tuple(services)
+        self.params = params
+        self.timeouts: Timeouts | None = None if config.timeouts is UNSET else config.timeouts
+        self.upgrade = frozenset(token.lower() for token in config.upgrade)
+        self._build_half = build_half
+        self._halves: dict[str | None, Handler] = {}
+        self._canary = Canary(services)
+
+    @property
+    def match(self) -> Match:
+        """Which requests the route takes, as configured."""
+        return self.config.match
+
+    def second_half(self, plan: str | None) -> Handler:
+        """Return the chain from `authorize` on for callers under `plan`; built on first use.
+
+        Raises KeyError for a plan that the configuration does not have.
+        """
+        half = self._halves.get(plan)
+        if half is None:
+            half = self._halves[plan] = self._build_half(plan)
+        return half
+
+    def pick_service(self, exchange: Exchange) -> UpstreamService:  # noqa: ARG002 - what may decide
+        """Choose the service for an exchange. Raises Refused when there is none to choose."""
+        service = self._canary.pick()
+        if service is None:
+            if self.services:
+                raise Refused(UNAVAILABLE, "no service of the route takes traffic")
+            raise Refused(NO_ROUTE, "the route leads to no service")
+        return service
+
+    def path_params(self, path: str) -> dict[str, str]:
+        """Return the path parameters, escaped as they stand in `path`, which the route matched."""
+        segments = path.split("/")
+        return {name: segments[place] for name, place in self.params}
+
+
+class Snapshot:
+    """A whole configuration, compiled.
+
+    `entry` is what an exchange starts with: the policies outside the route stage, around it.
+    `health` answers probes on the data port; its owner sets it, None where that is off. `origin` is
+    for the compiler: what the next snapshot can be built from.
+    """
+
+    __slots__ = ("entry", "health", "index", "keys", "origin", "revision", "routes", "services")
+
+    def __init__(
+        self,
+        revision: str,
+        routes: Mapping[str, CompiledRoute],
+        index: RouteIndex,
+        services: Mapping[str, UpstreamService],
+        keys: KeyDirectory,
+        entry: Handler,
+        origin: Origin,
+    ) -> None:
+        """Put the parts together."""
+        self.revision = revision
+        self.routes = routes
+        self.index = index
+        self.services = services
+        self.keys = keys
+        self.entry = entry
+        self.origin = origin
+        self.health: HealthView | None = None
+
+    def find(self, request: Request) -> CompiledRoute:
+        """Return the route that takes the request.
+
+        Raises Refused: NO_ROUTE, or METHOD_NOT_ALLOWED with `Allow`.
+        """
+        return self.routes[self.index.find(request).name]

@@ -1,0 +1,1 @@
+"""Shared, short-lived, fast: what limits count in. One contract, several back ends."""

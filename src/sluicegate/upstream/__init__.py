@@ -1,0 +1,1 @@
+"""Everything between dispatch and a target: pools, names, balance."""

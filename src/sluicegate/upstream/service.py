@@ -1,0 +1,92 @@
+"""A service at run time: its targets, their pools, and who is next."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sluicegate.upstream.balance.least_requests import LeastRequests
+from sluicegate.upstream.balance.weighted_round_robin import WeightedRoundRobin
+from sluicegate.upstream.pool import Pool
+from sluicegate.wire.tls import client_context
+
+if TYPE_CHECKING:
+    from sluicegate.metrics import Metrics
+    from sluicegate.model.service import Service
+    from sluicegate.upstream.balance import Balance
+    from sluicegate.upstream.resolve import Resolver
+    from sluicegate.wire.deadlines import Deadlines
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Target:
+    """One address of a service. `in_flight` counts this worker's attempts."""
+
+    __slots__ = ("available", "host_header", "in_flight", "label", "pool", "weight")
+
+    def __init__(self, label: str, weight: int, host_header: bytes | None, pool: Pool) -> None:
+        """`host_header` is None where the client's Host is sent on."""
+        self.label = label
+        self.weight = weight
+        self.host_header = host_header
+        self.pool = pool
+        self.in_flight = 0
+        self.available = True
+
+
+class UpstreamService:
+    """A named upstream as dispatch uses it."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Service,
+        resolver: Resolver,
+        deadlines: Deadlines,
+        metrics: Metrics,
+    ) -> None:
+        """Prepare pools; nothing connects before the first request. Raises ConfigError (TLS)."""
+        self.name = name
+        self.config = config
+        self.timeouts = config.timeouts
+        family = metrics.family(
+            "sluicegate_upstream_connections",
+            "gauge",
+            "Open connections to a target.",
+            ("service", "target"),
+        )
+        self.targets: list[Target] = []
+        for entry in config.targets:
+            url, weight = (entry, 1) if isinstance(entry, str) else (entry.url, entry.weight)
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            tls = None
+            if parts.scheme == "https":
+                tls = (client_context(config.tls), config.tls.server_name or host)
+            pool = Pool(
+                host,
+                parts.port or PORTS[parts.scheme],
+                tls,
+                config.pool,
+                resolver,
+                deadlines,
+                family.cell(name, parts.netloc),
+            )
+            header = None if config.preserve_host else parts.netloc.encode("ascii")
+            self.targets.append(Target(parts.netloc, weight, header, pool))
+        self.balance: Balance[Target] = (
+            LeastRequests(self.targets, random.Random())  # noqa: S311 - spreads load, no secret
+            if config.balance == "least_requests"
+            else WeightedRoundRobin(self.targets)
+        )
+
+    def pick(self) -> Target | None:
+        """Return the target for the next attempt; None when no target takes any."""
+        return self.balance.pick()
+
+    def close(self) -> None:
+        """Let the connections go; attempts in flight finish on theirs."""
+        for target in self.targets:
+            target.pool.close()

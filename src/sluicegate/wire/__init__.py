@@ -1,0 +1,1 @@
+"""Bytes to exchange and back: sockets, TLS, HTTP/1.1, tunnels."""

@@ -1,0 +1,189 @@
+"""The head of a request while it arrives: what is kept of it, and what it is refused for.
+
+The rules that a parser does not know are here: one Host, one framing, no names that a target may
+read as others, no upgrade with a body we cannot frame.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from sluicegate.errors import (
+    EXPECTATION_FAILED,
+    MALFORMED,
+    NOT_IMPLEMENTED,
+    VERSION_NOT_SUPPORTED,
+    Refused,
+)
+from sluicegate.exchange import Request
+from sluicegate.headers import Headers
+from sluicegate.wire.http1.names import RequestField
+from sluicegate.wire.target import parse_host, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sluicegate.exchange import Client
+    from sluicegate.settings import Http
+
+_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}\Z")
+"""What a client may choose as a request id: anything else is replaced."""
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+"""W3C Trace Context, level 1."""
+
+IDS_AT_ONCE = 256
+"""One call to the kernel for so many ids."""
+
+_KEEP = (b"keep-alive", b"close", b"")
+
+
+class Head:
+    """Fields of one request head that mean something to the gateway; the rest is in `headers`."""
+
+    size = 0
+    target = b""
+    host: bytes | None = None
+    length: int | None = None
+    chunked = False
+    named: bytes | None = None
+    upgrade: bytes | None = None
+    expect: bytes | None = None
+    forwarded: Sequence[tuple[bytes, bytes]] = ()
+    request_id: bytes | None = None
+    traceparent: bytes | None = None
+
+    def __init__(self) -> None:
+        """Start empty. What is absent from most requests costs nothing: it stays on the class."""
+        self.headers = Headers()
+
+    def take(  # noqa: C901, PLR0912 - a table, written as branches because they are cheaper
+        self, kind: int, name: bytes, value: bytes, http: Http
+    ) -> None:
+        """Keep a field that is not plain. Raises Refused."""
+        if kind == RequestField.HOST:
+            if self.host is not None:
+                raise Refused(MALFORMED, "more than one Host header")
+            self.host = value
+        elif kind == RequestField.CONTENT_LENGTH:
+            self.length = int(value)  # llhttp has checked: digits, once, never with chunked
+        elif kind == RequestField.TRANSFER_ENCODING:
+            if value.lower() != b"chunked":
+                raise Refused(NOT_IMPLEMENTED, "a transfer coding other than chunked")
+            self.chunked = True
+        elif kind == RequestField.CONNECTION:
+            self.named = value if self.named is None else self.named + b"," + value
+        elif kind == RequestField.UPGRADE:
+            self.upgrade = value
+        elif kind == RequestField.EXPECT:
+            self.expect = value
+        elif kind == RequestField.FORWARDED:
+            self.forwarded = [*self.forwarded, (name, value)]
+        elif kind == RequestField.REQUEST_ID:
+            self.request_id = value
+        elif kind == RequestField.TRACEPARENT:
+            self.traceparent = value
+        elif kind >= RequestField.UNDERSCORE:
+            if kind == RequestField.UNDERSCORE_TRICK or http.underscores == "refuse":
+                raise Refused(MALFORMED, "a header name with an underscore")
+            self.headers.append((name, value))
+
+    def request(self, method: str, version: str, client: Client, context: IdSource) -> Request:
+        """Build the request, without forwarding fields and body. Raises Refused."""
+        if version != "1.1":
+            if version != "1.0":
+                raise Refused(VERSION_NOT_SUPPORTED)
+            if self.chunked:
+                raise Refused(MALFORMED, "chunked framing in HTTP/1.0")
+        if self.expect is not None and self.expect.lower() != b"100-continue":
+            raise Refused(EXPECTATION_FAILED, "only 100-continue is understood")
+        host, path, query = parse_target(method, self.target)
+        authority = self.host if host is None else host
+        if authority is None:
+            if version != "1.0":
+                raise Refused(MALFORMED, "no Host header")
+            authority = b""
+        request = Request()
+        request.method = method
+        request.version = version
+        request.target = self.target
+        request.path = path
+        request.query = query
+        request.authority = authority
+        request.host = parse_host(authority) if authority else ""
+        if host is not None and self.host is not None:
+            parse_host(self.host)
+        request.scheme = client.scheme
+        request.headers = self.headers
+        request.client_ip = client.peer
+        request.body = None
+        request.upgrade = None
+        if self.named is not None:
+            self._connection(request, self.named)
+        self._identify(request, context)
+        return request
+
+    def refused_request(self, method: str, client: Client, context: IdSource) -> Request:
+        """Stand in for a request that could not be read, so that its refusal is recorded."""
+        request = Request()
+        request.method, request.version, request.target = method, "1.1", self.target
+        request.path, request.query, request.authority, request.host = "-", None, b"", "-"
+        request.scheme, request.headers, request.client_ip = client.scheme, Headers(), client.peer
+        request.body, request.upgrade = None, None
+        self.request_id = self.traceparent = None
+        self._identify(request, context)
+        return request
+
+    def keep_alive(self, version: str) -> bool:
+        """Whether the client wants the connection kept (RFC 9112, section 9.3)."""
+        if self.named is None:
+            return version == "1.1"
+        tokens = [token.strip() for token in self.named.lower().split(b",")]
+        return b"close" not in tokens and (version == "1.1" or b"keep-alive" in tokens)
+
+    def _connection(self, request: Request, named: bytes) -> None:
+        """Drop what `Connection` names; find out about an upgrade."""
+        for token in named.lower().split(b","):
+            name = token.strip()
+            if name == b"upgrade" and self.upgrade is not None:
+                request.upgrade = self.upgrade.decode("latin-1").strip().lower()
+            elif name not in _KEEP:
+                self.headers.remove(name)
+
+    def _identify(self, request: Request, context: IdSource) -> None:
+        """Carry or create `X-Request-Id` and `traceparent`."""
+        given, trace = self.request_id, self.traceparent
+        fresh = context.hex() if given is None or trace is None else b""
+        if given is None or not _ID.match(given):
+            given = fresh or context.hex()
+        request.request_id = given.decode("ascii")
+        if trace is None or not _TRACEPARENT.match(trace):
+            fresh = fresh or context.hex()
+            trace = b"00-" + fresh + b"-" + fresh[8:24] + b"-00"
+        request.headers += ((b"x-request-id", given), (b"traceparent", trace))
+
+
+class IdSource:
+    """Makes ids of requests and traces: unique, cheap and not secret.
+
+    A request that brings neither gets one random number for both, so that its log line and its
+    trace are found by the same search. The trace is marked as not sampled (W3C Trace Context).
+    """
+
+    __slots__ = ("_at", "_digits")
+
+    def __init__(self) -> None:
+        """Start with an empty store of random digits."""
+        self._digits = b""
+        self._at = 0
+
+    def hex(self) -> bytes:
+        """Return 32 random hex digits, neither half of them zero (odds: 1 in 2**63)."""
+        at = self._at
+        if at == len(self._digits):
+            self._digits = os.urandom(16 * IDS_AT_ONCE).hex().encode("ascii")
+            at = 0
+        self._at = at + 32
+        return self._digits[at : at + 32]

@@ -1,0 +1,119 @@
+"""How responses are written to a client: head, body and end, with framing of our own.
+
+RFC 9112, section 6: a known length is announced; else the body is chunked for HTTP/1.1, and ends
+with the connection for HTTP/1.0. What a target used towards us plays no part in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+from sluicegate.wire.http1.lines import BODILESS, fields, last_chunk
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sluicegate.exchange import Exchange
+    from sluicegate.headers import Headers
+    from sluicegate.wire.http1.context import ServerContext
+
+DRAIN_BYTES = 65536
+"""How much of an unread body is dropped before a kept connection is closed instead."""
+_RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+"""`struct linger` that makes close() send a reset (socket(7))."""
+
+
+class ResponseWriter:
+    """The writing half of a client's connection."""
+
+    __slots__ = (
+        "_chunking",
+        "_close_after",
+        "_context",
+        "_keep_alive",
+        "_mute",
+        "_write_paused",
+        "transport",
+    )
+
+    def __init__(self, context: ServerContext) -> None:
+        """Start with nothing written."""
+        self._context = context
+        self._keep_alive = True
+        self._close_after = self._chunking = self._mute = self._write_paused = False
+        self.transport: asyncio.Transport
+
+    def send_head(self, exchange: Exchange) -> None:
+        """Write the response head, with framing of our own (RFC 9112, section 6)."""
+        response = exchange.response
+        if response is None:
+            raise RuntimeError("send_head() without a response")
+        request, context = exchange.request, self._context
+        status, length = response.status, response.length
+        lines = [b": ".join(pair) for pair in response.headers]
+        self._chunking = False
+        self._mute = request.method == "HEAD" or status in BODILESS
+        if length is not None:
+            if status != 204:  # noqa: PLR2004 - No Content
+                lines.append(b"content-length: %d" % length)
+        elif not self._mute:
+            if request.version == "1.1":
+                self._chunking = True
+                lines.append(b"transfer-encoding: chunked")
+            else:
+                exchange.keep_alive = False
+        self._keep_alive = exchange.keep_alive and self._may_keep(exchange)
+        if not self._keep_alive:
+            lines.append(b"connection: close")
+        elif request.version == "1.0":
+            lines.append(b"connection: keep-alive")
+        lines.append(context.tail_lines(request.request_id, response.dated))
+        self.transport.write(context.status_lines[status] + b"\r\n".join(lines))
+        if self._write_paused and exchange.flow is not None:
+            exchange.flow.pause()
+
+    def send_upgrade(self, exchange: Exchange, headers: Headers) -> None:
+        """Write `101 Switching Protocols`."""
+        line = self._context.status_lines[101]
+        self.transport.write(line + fields(headers) + b"connection: upgrade\r\n\r\n")
+        exchange.upgraded = True
+
+    def send_informational(self, status: int, headers: Headers) -> None:
+        """Write a 1xx response. The caller knows that the client speaks HTTP/1.1."""
+        self.transport.write(self._context.status_lines[status] + fields(headers) + b"\r\n")
+
+    def send_body(self, data: bytes) -> None:
+        """Write a piece of the body."""
+        if self._mute or not data:
+            return
+        if self._chunking:
+            self.transport.writelines([b"%x\r\n" % len(data), data, b"\r\n"])
+        else:
+            self.transport.write(data)
+
+    def send_end(self, trailers: Headers | None) -> None:
+        """Write the end of the body."""
+        if self._chunking:
+            self.transport.write(last_chunk(trailers))
+
+    def cut(self) -> None:
+        """Close with a reset where the end of the body is the end of the connection."""
+        if not self._chunking and (sock := self.transport.get_extra_info("socket")) is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    def _may_keep(self, exchange: Exchange) -> bool:
+        """Whether the connection can be used again after this answer."""
+        if self._context.draining or self._close_after:
+            return False
+        body = exchange.request.body
+        if body is None or body.ended:
+            return True
+        if body.error is not None or body.expects_continue:
+            return False
+        if exchange.flow is not None:
+            return True
+        return body.length is not None and body.length - body.received <= DRAIN_BYTES

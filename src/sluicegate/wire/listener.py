@@ -1,0 +1,266 @@
+"""Accepts client connections on one bound socket: plain, TLS, and behind the PROXY protocol.
+
+The socket is the supervisor's; we accept on a duplicate of it, so that what waits in its queue when
+we stop is there for whoever accepts next. A protocol is made without knowing whose connection it
+will be; in `connection_made` it asks `describe`.
+
+    plain, TLS        the loop accepts; out of file descriptors, libuv sheds what it cannot accept
+    PROXY protocol    accept ─> trusted? ─> header, read exactly ─> the loop takes the socket over
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import select
+import socket
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sluicegate.exchange import Client
+from sluicegate.wire.forwarded import plain_address
+from sluicegate.wire.proxy_protocol import MAX_V2, Header, ProxyProtocolError, parse
+from sluicegate.wire.tls import HANDSHAKE_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluicegate.clock import Clock, Timer
+    from sluicegate.settings import Gateway
+    from sluicegate.wire.forwarded import TrustedProxies
+    from sluicegate.wire.tls import ServerTls
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; Linux cuts it to net.core.somaxconn (4096)."""
+BURST = 64
+"""Accepted per turn of the loop behind the PROXY protocol, so that others have their turn."""
+RETRY_S = 1.0
+"""Pause when the process or the machine is out of file descriptors or memory. asyncio: 1 s."""
+SHUTDOWN_TIMEOUT_S = 5.0
+"""How long a closing TLS connection waits for the client's own close. asyncio: 30 s."""
+QUIET_S = 1.0
+"""At most one log line per such time about connections refused before HTTP."""
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Listener:
+    """Accepts on one socket for as long as the worker serves."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        factory: Callable[[], asyncio.BaseProtocol],
+        gateway: Gateway,
+        trusted: TrustedProxies,
+        clock: Clock,
+        tls: ServerTls | None = None,
+    ) -> None:
+        """Take a bound socket, which stays the caller's, and what makes its protocols."""
+        self._socket = sock.dup()
+        self._socket.setblocking(False)
+        self._factory = factory
+        self._proxied = gateway.proxy_protocol
+        self._header_timeout_s = float(gateway.http.header_timeout)
+        self._trusted = trusted
+        self._clock = clock
+        self._context = tls.context if tls else None
+        self._scheme = "https" if tls else "http"
+        self._port: int = sock.getsockname()[1]
+        self._server: asyncio.AbstractServer | None = None
+        self._retry: Timer | None = None
+        self._greetings: set[_Greeting] = set()
+        self._told: dict[tuple[str, int], Header] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._complained_at = float("-inf")
+        self._unsaid = 0
+
+    async def start(self) -> None:
+        """Accept from now on."""
+        loop = asyncio.get_running_loop()
+        if self._proxied:
+            self._socket.listen(BACKLOG)
+            loop.add_reader(self._socket, self._accept)
+            return
+        self._server = await loop.create_server(
+            self._factory,
+            sock=self._socket,
+            backlog=BACKLOG,
+            ssl=self._context,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._context else None,
+            ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S if self._context else None,
+        )
+
+    async def accept_until_empty(self) -> None:
+        """Accept what waits in the queue, a full queue at most, then stop."""
+        waiting = select.poll()
+        waiting.register(self._socket.fileno(), select.POLLIN)
+        for _ in range(BACKLOG):  # a turn of the loop accepts at least one
+            if not waiting.poll(0):
+                break
+            await asyncio.sleep(0)
+        self.stop_accepting()
+
+    def stop_accepting(self) -> None:
+        """Accept no more. Accepted connections live on, and so does the caller's socket."""
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._server is not None:
+            self._server.close()  # closes our duplicate with it
+            self._server = None
+        elif self._socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+
+    def close(self) -> None:
+        """Accept no more, and end connections whose PROXY header has not come."""
+        self.stop_accepting()
+        for greeting in list(self._greetings):
+            greeting.close("")
+
+    def describe(self, transport: asyncio.BaseTransport) -> Client:
+        """Say whose connection this is. To be called once, in `connection_made`."""
+        peer = transport.get_extra_info("peername") or ("0.0.0.0", 0)  # noqa: S104 - gone already
+        header = self._told.pop(peer[:2], None) if self._proxied else None
+        if header is None or header.source is None or header.destination is None:
+            client = Client(_plain(peer[0]), peer[1], self._scheme, self._port)
+        else:
+            client = Client(*header.source, self._scheme, header.destination[1])
+        client.trusted = self._trusted.contains(client.peer)
+        if self._context is not None and self._context.verify_mode:
+            tls = transport.get_extra_info("ssl_object")
+            client.certificate = tls.getpeercert(binary_form=True)
+        return client
+
+    # --- PROXY protocol ------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        for _ in range(BURST):
+            try:
+                connection, peer = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                self._back_off(error)
+                return
+            connection.setblocking(False)
+            if self._trusted.contains(_plain(peer[0])):
+                greeting = _Greeting(connection, peer[:2], self._greeted, self._failed)
+                self._greetings.add(greeting)
+                greeting.timer = self._clock.after(self._header_timeout_s, greeting.expired)
+            else:
+                connection.close()
+                self._complain(peer[0], "the peer is not one of `gateway.trusted_proxies`")
+
+    def _back_off(self, error: OSError) -> None:
+        """Look away for a while: the queue stays readable, and would spin the loop."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket)
+        self._retry = self._clock.after(
+            RETRY_S, lambda: loop.add_reader(self._socket, self._accept)
+        )
+        structlog.get_logger().error("accept_failed", error=error.strerror, retry_s=RETRY_S)
+
+    def _greeted(self, greeting: _Greeting, header: Header) -> None:
+        self._greetings.discard(greeting)
+        task = asyncio.get_running_loop().create_task(self._connect(greeting, header))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, greeting: _Greeting, header: Header) -> None:
+        self._told[greeting.peer] = header
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._factory,
+                greeting.socket,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._context else None,
+                ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S if self._context else None,
+            )
+        except OSError:  # a TLS handshake that failed: the client's business
+            greeting.socket.close()
+        finally:
+            self._told.pop(greeting.peer, None)
+
+    def _failed(self, greeting: _Greeting, reason: str) -> None:
+        self._greetings.discard(greeting)
+        if reason:
+            self._complain(greeting.peer[0], reason)
+
+    def _complain(self, peer: str, reason: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._complained_at < QUIET_S:
+            self._unsaid += 1
+            return
+        structlog.get_logger().warning(
+            "connection_refused", peer=peer, reason=reason, unsaid=self._unsaid
+        )
+        self._complained_at, self._unsaid = now, 0
+
+
+class _Greeting:
+    """An accepted connection whose PROXY header has to come.
+
+    What is peeked is consumed up to the header's end and no further, as the rest is TLS or HTTP.
+    Bytes of an unfinished header are consumed at once: left there, they would keep the socket
+    readable and the loop spinning.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        peer: tuple[str, int],
+        greeted: Callable[[_Greeting, Header], None],
+        failed: Callable[[_Greeting, str], None],
+    ) -> None:
+        self.socket = connection
+        self.peer = peer
+        self.timer: Timer | None = None
+        self._greeted = greeted
+        self._failed = failed
+        self._seen = b""
+        asyncio.get_running_loop().add_reader(connection, self._readable)
+
+    def expired(self) -> None:
+        """Give up waiting."""
+        self.close("no PROXY protocol header in time")
+
+    def _readable(self) -> None:
+        try:
+            peeked = self.socket.recv(MAX_V2, socket.MSG_PEEK)
+            header = parse(self._seen + peeked)
+            if header is None:
+                self._seen += self.socket.recv(len(peeked))
+            else:
+                self.socket.recv(header.consumed - len(self._seen))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close("")
+        except ProxyProtocolError as error:
+            self.close(str(error))
+        else:
+            if header is not None:
+                self._end()
+                self._greeted(self, header)
+            elif not peeked:
+                self.close("")  # as health checks do that only connect
+
+    def close(self, reason: str) -> None:
+        """End the connection; an empty reason is nothing to complain about."""
+        self._end()
+        self.socket.close()
+        self._failed(self, reason)
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.socket)
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+def _plain(ip: str) -> str:
+    """Return a socket's address as rules know it; IPv4 comes from the kernel in that form."""
+    return (plain_address(ip) or ip) if ":" in ip else ip

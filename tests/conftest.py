@@ -1,0 +1,61 @@
+"""What every test has: fixtures, and the rule that a skipped test is a failure in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from support.gateway import Gateway
+    from support.upstreams import Script, Upstream
+
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,  # the machine is shared: a slow example is not a failure
+    database=None,
+    derandomize=bool(os.environ.get("CI")),  # the same examples on every run there
+)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],  # noqa: ARG001 - the hook's signature
+) -> Iterator[None]:
+    """Turn a skipped test into a failed one where `CI` is set."""
+    report: Any = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
+    """Return `start(yaml, **environment) -> Gateway`: a real process, ready, stopped at the end."""
+    from support.gateway import gateway  # noqa: PLC0415 - unit tests need not import the gateway
+
+    with ExitStack() as stack:
+
+        def start(yaml: str, **environ: str) -> Gateway:
+            folder = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(gateway(folder, yaml, **environ))
+
+        yield start
+
+
+@pytest.fixture
+def start_upstream() -> Iterator[Callable[[Script], Upstream]]:
+    """Return `start(script) -> Upstream`: a scripted upstream in a thread, stopped at the end."""
+    from support.loops import in_thread  # noqa: PLC0415 - same
+    from support.upstreams import Upstream  # noqa: PLC0415 - same
+
+    with ExitStack() as stack:
+        yield lambda script: stack.enter_context(in_thread(Upstream(script)))

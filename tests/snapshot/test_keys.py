@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+
+import msgspec
+import pytest
+
+from sluicegate.model.consumer import Consumer, Key
+from sluicegate.snapshot.keys import (
+    MAX_KEY_BYTES,
+    DirectoryBuilder,
+    KeyDirectory,
+    KeyFault,
+    digest,
+    hold,
+)
+
+OWN = b"o" * 32
+PEPPERS = {"first": b"p" * 32, "second": b"q" * 32}
+ALICE = Consumer(plan="free")
+
+
+def hashed(key: bytes, pepper: str = "first") -> Key:
+    made = hmac.new(PEPPERS[pepper], key, hashlib.sha256).hexdigest()
+    return Key(hash=f"{pepper}:{made}")
+
+
+def directory(**keys: list[Key]) -> KeyDirectory:
+    builder = DirectoryBuilder(PEPPERS, OWN)
+    for name, held in keys.items():
+        for index, key in enumerate(held):
+            assert builder.add(hold(name, ALICE, index, key, PEPPERS, OWN)) is None
+    return builder.directory()
+
+
+def test_a_key_is_found_by_its_hash_or_by_its_value() -> None:
+    keys = directory(
+        alice=[hashed(b"alice's key"), hashed(b"her other key", "second")],
+        bob=[Key(value="bob's key, 16 bytes")],
+    )
+    for presented, name in (
+        (b"alice's key", "alice"),
+        (b"her other key", "alice"),
+        (b"bob's key, 16 bytes", "bob"),
+    ):
+        record = keys.find(presented)
+        assert record is not None
+        assert (record.consumer_name, record.plan, record.consumer) == (name, "free", ALICE)
+    assert keys.size == 3
+
+
+@pytest.mark.parametrize(
+    "presented", [b"", b"alice's ke", b"alice's key ", b"ALICE'S KEY", b"\xff"]
+)
+def test_any_other_key_is_nobodys(presented: bytes) -> None:
+    assert directory(alice=[hashed(b"alice's key")]).find(presented) is None
+    assert KeyDirectory().find(presented) is None
+
+
+def test_a_key_that_is_too_long_is_not_even_hashed() -> None:
+    longest, longer = b"k" * MAX_KEY_BYTES, b"k" * (MAX_KEY_BYTES + 1)
+    keys = directory(alice=[hashed(longest), hashed(longer)])
+    assert keys.find(longest) is not None
+    assert keys.find(longer) is None
+
+
+def test_the_stored_hash_itself_is_no_key() -> None:
+    key = hashed(b"alice's key")
+    assert key.hash is not None
+    keys = directory(alice=[key])
+    assert keys.find(key.hash.encode()) is None
+    assert keys.find(bytes.fromhex(key.hash.partition(":")[2])) is None
+
+
+def test_nothing_that_is_held_contains_a_key() -> None:
+    value = "sg_local_abcdefgh" + "S3cret" * 8
+    held = hold("alice", ALICE, 0, Key(value=value), PEPPERS, OWN)
+    assert "S3cret" not in repr(held)
+    assert held.digest == digest(OWN, value.encode())
+
+
+def test_a_key_id_is_short_stable_and_tells_keys_apart() -> None:
+    keys = [hashed(b"1"), hashed(b"2"), Key(value="v" * 16), Key(value="w" * 16)]
+    ids = [hold("alice", ALICE, i, key, PEPPERS, OWN).record.key_id for i, key in enumerate(keys)]
+    other_process = [
+        hold("alice", ALICE, i, key, PEPPERS, b"x" * 32).record.key_id for i, key in enumerate(keys)
+    ]
+    assert ids == other_process
+    assert len(set(ids)) == 4
+    assert {len(key_id) for key_id in ids} == {8}
+
+
+def test_a_key_id_gives_away_neither_key_nor_digest() -> None:
+    key = hashed(b"alice's key")
+    assert key.hash is not None
+    key_id = hold("alice", ALICE, 0, key, PEPPERS, OWN).record.key_id
+    assert key_id not in key.hash
+    assert not hashlib.sha256(b"alice's key").hexdigest().startswith(key_id)
+    one = hold("alice", ALICE, 0, Key(value="v" * 16), PEPPERS, OWN).record.key_id
+    two = hold("alice", ALICE, 0, Key(value="w" * 16), PEPPERS, OWN).record.key_id
+    assert one == two
+
+
+def test_the_public_part_of_a_key_that_has_one_is_its_id() -> None:
+    key = Key(value="sg_eu-west_Ab3dEf9h" + "x" * 43 + "abcdef")
+    assert hold("alice", ALICE, 0, key, PEPPERS, OWN).record.key_id == "sg_eu-west_Ab3dEf9h"
+
+
+def test_a_key_of_two_consumers_is_noticed_and_one_given_twice_is_not() -> None:
+    builder = DirectoryBuilder(PEPPERS, OWN)
+    assert builder.add(hold("alice", ALICE, 0, hashed(b"k"), PEPPERS, OWN)) is None
+    assert builder.add(hold("alice", ALICE, 1, hashed(b"k"), PEPPERS, OWN)) is None
+    assert builder.add(hold("bob", ALICE, 0, hashed(b"k"), PEPPERS, OWN)) == "alice"
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        (Key(), ""),
+        (Key(hash="first:" + "0" * 64, value="v" * 16), ""),
+        (Key(hash="third:" + "0" * 64), "hash"),
+        (Key(value="secret" * 50), "value"),
+    ],
+)
+def test_a_key_that_could_never_be_found_is_a_fault_that_does_not_show_it(
+    key: Key, part: str
+) -> None:
+    with pytest.raises(KeyFault) as caught:
+        hold("alice", ALICE, 0, key, PEPPERS, OWN)
+    assert caught.value.part == part
+    assert "secret" not in str(caught.value)
+
+
+def test_a_hundred_thousand_keys_take_less_than_a_second_of_cpu() -> None:
+    consumers = [
+        (f"c{i}", Consumer(plan="free"), Key(hash=f"first:{i:064x}")) for i in range(100_000)
+    ]
+    builder = DirectoryBuilder(PEPPERS, OWN)
+    began = time.process_time()
+    for name, consumer, key in consumers:
+        bearer = msgspec.structs.replace(consumer, keys=[])
+        builder.add(hold(name, bearer, 0, key, PEPPERS, OWN))
+    assert builder.directory().size == 100_000
+    assert time.process_time() - began < 1
