@@ -37,12 +37,14 @@ clean:  ## Forget the virtual environment and every cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e .
+	@echo 'installing into $(VENV) …'
+	@$(PIP) --no-compile -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e '.[dev]'
+	@echo 'installing into $(VENV) …'
+	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.runtime

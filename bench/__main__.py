@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import cost, memory, report, trouble
 from bench.report import Figure
 
+PARTS = ["cost", "memory", "trouble"]
 QUICK = {
     "rounds": 1, "seconds": 1, "warm_up": 1, "idle": 100, "streams": 20, "requests": 1000,
     "routes": 200, "reloads": 5, "crashes": 1,
@@ -21,7 +22,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=cost.__doc__)
     add = parser.add_argument
-    add("--part", action="append", choices=["cost", "memory", "trouble"], help="default: all")
+    add("--part", action="append", choices=PARTS, help="default: all")
     add("--only", default="", help="only contenders with this in their name")
     add("--rounds", type=int, default=3, help="of every contender, interleaved")
     add("--seconds", type=float, default=6, help="of load per round")
@@ -43,7 +44,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Measure, print, keep; returns the exit status."""
     chosen = options(arguments)
-    parts = chosen.part or ["cost", "memory", "trouble"]
+    parts = chosen.part or PARTS
     _raise_file_limit()
     rows: list[cost.Row] = []
     missing: list[str] = []
@@ -74,10 +75,13 @@ def main(arguments: list[str]) -> int:
             )
     ratios = cost.ratios(rows)
     figures = _bounds(ratios) + figures
-    _print(rows, ratios, figures, missing)
+    text = report.text(rows, ratios, figures, missing)
+    print(text)
     if not chosen.no_result:
         file = report.write(rows, ratios, figures, missing, vars(chosen))
         print(f"\nwritten to {file}")
+        if len(parts) == len(PARTS) and not chosen.quick and not missing:
+            report.document(text)
     return int(bool(missing) or not all(figure.holds for figure in figures))
 
 
@@ -87,23 +91,6 @@ def _bounds(ratios: dict[str, dict[str, float]]) -> list[Figure]:
         for (name, base), bound in cost.TARGETS.items()
         if base in ratios.get(name, {})
     ]
-
-
-def _print(
-    rows: list[cost.Row],
-    ratios: dict[str, dict[str, float]],
-    figures: list[Figure],
-    missing: list[str],
-) -> None:
-    where = report.machine()
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions().items())
-    print(f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}; {versions}\n")
-    if rows:
-        print(report.cost_table(rows, ratios), end="\n\n")
-    if figures:
-        print(report.figure_table(figures))
-    for line in missing:
-        print(f"not measured: {line}")
 
 
 def _raise_file_limit() -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bench.cost import Row
 
 RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 LIBRARIES = ("httptools", "msgspec", "uvloop")
 
 
@@ -65,6 +67,31 @@ def _version(command: list[str]) -> str:
         return "missing"
     seen = re.search(r"\d+\.\d+[\w.\-]*", done.stdout + done.stderr)
     return seen[0] if seen else "?"
+
+
+def text(
+    rows: list[Row],
+    ratios: dict[str, dict[str, float]],
+    figures: list[Figure],
+    missing: list[str],
+) -> str:
+    """Write what is printed: where, both tables, and what could not be measured."""
+    where = machine()
+    named = ", ".join(f"{name} {version}" for name, version in versions().items())
+    parts = [
+        f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}; {named}.",
+        cost_table(rows, ratios) if rows else "",
+        figure_table(figures) if figures else "",
+        "\n".join(f"not measured: {line}" for line in missing),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def document(printed: str, file: Path = DOCUMENT) -> None:
+    """Put what was printed between the marks of the document."""
+    before, _, rest = file.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    file.write_text(f"{before}{BEGIN}{printed}\n{END}{after}")
 
 
 def cost_table(rows: list[Row], ratios: dict[str, dict[str, float]]) -> str:

@@ -1,8 +1,9 @@
-"""What every test has: fixtures, and the rule that a skipped test is a failure in CI."""
+"""What every test has: fixtures, a bound on its time, and the rule that skipped is failed in CI."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,6 +36,26 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
     return report
+
+
+TEST_S = 60
+"""No test needs a third of it; one that hangs fails by its name instead of stopping the run."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Raise TimeoutError in a test that takes longer than `TEST_S` seconds."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"{item.nodeid} has not ended in {TEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(TEST_S)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -63,6 +63,19 @@ def test_a_bound_that_is_not_kept_is_marked_in_the_table() -> None:
     assert len({len(line) for line in lines}) == 1
 
 
+def test_the_document_shows_what_was_printed_last(tmp_path: Path) -> None:
+    from bench import report  # noqa: PLC0415 - same
+
+    file = tmp_path / "performance.md"
+    file.write_text(report.DOCUMENT.read_text())
+    for printed in ("first table", "second table"):
+        report.document(printed, file)
+    text = file.read_text()
+    assert text.count("table\n") == 1
+    assert "second table" in text
+    assert text.startswith(report.DOCUMENT.read_text().partition(report.BEGIN)[0])
+
+
 def test_the_bench_measures_all_contenders_in_one_run() -> None:
     command = [sys.executable, "-m", "bench", "--quick", "--part", "cost", "--no-result"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)

@@ -8,12 +8,13 @@ import gc
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.dispatch.service import dispatch
-from sluicegate.journey.run import answering, conclude, follow_route, nest, run, second_half
+from sluicegate.journey.run import answering, follow_route, nest, run, second_half
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
 from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
 from sluicegate.state.memory import MemoryState
+from sluicegate.upstream.contexts import ClientContexts
 from sluicegate.upstream.resolve import Resolver
 from sluicegate.upstream.service import UpstreamService
 from sluicegate.wire.deadlines import Deadlines
@@ -78,7 +79,7 @@ class DataPlane:
             clock,
             self.deadlines,
             metrics,
-            run,
+            lambda exchange: run(exchange, exchange.snapshot.entry),
             asyncio.get_running_loop(),
             trusted,
             half_close=settings.gateway.client_eof == "ignore",
@@ -94,13 +95,16 @@ class DataPlane:
             nest=nest,
         )
         self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
+        self._client_contexts = ClientContexts()
         self._trusted = trusted
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
+        self._expiry()
         self._stall = metrics.family(
             "sluicegate_apply_longest_slice_seconds",
             "gauge",
-            "Longest time for which compiling the newest snapshot held the loop.",
+            "Longest time for which compiling the newest snapshot held a worker's loop.",
+            merge="max",
         ).cell()
 
     @property
@@ -177,8 +181,19 @@ class DataPlane:
 
     async def reload_tls(self) -> None:
         """Read the files of certificates again. Raises ConfigError and keeps what was."""
+        await asyncio.to_thread(self._client_contexts.reload)
         if self.tls is not None:
             await asyncio.to_thread(self.tls.reload)
+            self._expiry()
+
+    def _expiry(self) -> None:
+        if self.tls is not None:
+            self.metrics.family(
+                "sluicegate_certificate_expires_timestamp_seconds",
+                "gauge",
+                "When the first of the listener's certificates expires, seconds since 1970.",
+                merge="min",
+            ).cell().value = self.tls.expires_at
 
     def _abort_connections(self) -> None:
         for connection in list(self.context.connections):
@@ -206,7 +221,9 @@ class DataPlane:
         return snapshot
 
     def _make_service(self, name: str, service: Service) -> UpstreamService:
-        return UpstreamService(name, service, self.resolver, self.deadlines, self.metrics)
+        return UpstreamService(
+            name, service, self.resolver, self.deadlines, self.metrics, self._client_contexts
+        )
 
     def _slice(self, steps: Generator[None, None, Snapshot]) -> Snapshot | None:
         began = self.clock.monotonic()
@@ -249,7 +266,7 @@ async def serve_app(
         clock,
         deadlines,
         Metrics(),
-        lambda exchange: conclude(exchange, entry),
+        lambda exchange: run(exchange, entry),
         asyncio.get_running_loop(),
         nobody,
     )

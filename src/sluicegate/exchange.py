@@ -124,6 +124,9 @@ class Sink(Protocol):
     def send_end(self, trailers: Headers | None) -> None:
         """Finish the response."""
 
+    def flush(self) -> None:
+        """Send what was written so far without waiting for more."""
+
     def send_upgrade(self, exchange: Exchange, headers: Headers) -> None:
         """Write a 101 and stop speaking HTTP."""
 

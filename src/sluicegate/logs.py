@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sluicegate.metrics import Metrics
 
 MOST_PENDING = 8 * 2**20
-BATCH_BYTES = 256 * 1024
-INTERVAL_S = 0.02
-"""How long lines are gathered: 50 system calls a second at most while they come steadily."""
+BATCH_BYTES = 2**20
+INTERVAL_S = 0.1
+"""How long lines are gathered: 10 system calls a second at most while they come steadily."""
 POLL_MS = 1000
 CLOSING_MS = 100
 
@@ -82,14 +82,15 @@ class LogWriter:
             self._wake.set()
 
     def close(self, deadline_s: float = 1.0) -> bool:
-        """Write out what is pending; say whether that was done in time. Blocks.
+        """Write out what is pending; say whether all of it was written in time. Blocks.
 
         A thread that is stuck in its system call is left behind; it does not keep a process alive.
         """
+        failed = self._failed.value
         self._stop.set()
         self._wake.set()
         self._thread.join(deadline_s)
-        return not self._thread.is_alive() and not self.pending
+        return not self._thread.is_alive() and not self.pending and self._failed.value == failed
 
     def _run(self) -> None:
         while True:

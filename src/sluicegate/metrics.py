@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["counter", "gauge", "histogram"]
+Merge = Literal["sum", "min", "max"]
+"""How the values of several workers become one; counters and histograms are always summed."""
 
 SECONDS_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -58,8 +60,10 @@ class Family:
         *,
         bounds: tuple[float, ...] = SECONDS_BUCKETS,
         max_series: int = 10_000,
+        merge: Merge = "sum",
     ) -> None:
         """Declare a metric. `name` ends in its unit, and in `_total` for counters."""
+        self.merge = merge
         self.name = name
         self.kind = kind
         self.meaning = meaning
@@ -110,6 +114,7 @@ class FamilyDump(msgspec.Struct, array_like=True):
     labels: list[str]
     bounds: list[float]
     series: list[Series]
+    merge: Merge = "sum"
 
 
 class Metrics:
@@ -128,11 +133,14 @@ class Metrics:
         *,
         bounds: tuple[float, ...] = SECONDS_BUCKETS,
         max_series: int = 10_000,
+        merge: Merge = "sum",
     ) -> Family:
         """Declare a family, or get it when it is there already."""
         found = self.families.get(name)
         if found is None:
-            found = Family(name, kind, meaning, labels, bounds=bounds, max_series=max_series)
+            found = Family(
+                name, kind, meaning, labels, bounds=bounds, max_series=max_series, merge=merge
+            )
             self.families[name] = found
         return found
 
@@ -151,6 +159,7 @@ class Metrics:
                     else Series(list(values), number=cell.value)
                     for values, cell in f.series.items()
                 ],
+                merge=f.merge,
             )
             for f in self.families.values()
         ]

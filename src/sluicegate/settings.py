@@ -166,5 +166,5 @@ class Settings(Resource, frozen=True, kw_only=True):
     state: State = State()
     region: Region = Region()
     data_dir: Annotated[
-        str, Meta(description="Folder for the last good snapshot; made with mode 0700.")
+        str, Meta(description="Folder for `last-good.yml`, from the working directory. Mode 0700.")
     ] = ".sluicegate"

@@ -78,9 +78,9 @@ def test_the_printed_line_works_and_without_the_key_or_over_the_limit_it_does_no
     with running(tmp_path) as started:
         answer = started.try_it()
         assert answer.status == 200
-        reached = dict(json.loads(answer.body)["headers"])
-        assert reached["sluicegate-consumer"] == "you"
-        assert "x-api-key" not in reached
+        reached = json.loads(answer.body)["headers"]
+        assert "sluicegate-consumer: you" in reached
+        assert not [line for line in reached if line.lower().startswith("x-api-key")]
         assert get(started.port, started.path).status == 401
         eventually(lambda: started.try_it().status == 429, "the limit is reached", every_s=0)
         key_file = tmp_path / ".sluicegate" / "quickstart.key"

@@ -47,7 +47,7 @@ def test_it_tells_what_reached_it(connection: Connection) -> None:
         connection, b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nSluicegate-Consumer: you\r\n\r\n"
     )
     assert (content["method"], content["target"]) == ("GET", "/a?b=c")
-    assert content["headers"] == [["host", "x"], ["sluicegate-consumer", "you"]]
+    assert content["headers"] == ["Host: x", "Sluicegate-Consumer: you"]
 
 
 def test_bodies_of_both_framings_are_counted_and_the_connection_is_kept(

@@ -48,7 +48,10 @@ def test_all_limits_are_charged_when_all_admit(make_state: MakeState) -> None:
 
 def test_a_refused_request_charges_nothing_anywhere(make_state: MakeState) -> None:
     state = make_state(MockClock())
-    wide, narrow = Take("wide", FixedWindow(100, SECOND), 1), Take("narrow", FixedWindow(1, SECOND), 1)
+    wide, narrow = (
+        Take("wide", FixedWindow(100, SECOND), 1),
+        Take("narrow", FixedWindow(1, SECOND), 1),
+    )
     assert take(state, wide, narrow).admitted
     for _ in range(3):
         verdict = take(state, wide, narrow)
@@ -60,7 +63,10 @@ def test_a_refused_request_charges_nothing_anywhere(make_state: MakeState) -> No
 
 def test_order_makes_no_difference_to_a_refusal(make_state: MakeState) -> None:
     state = make_state(MockClock())
-    narrow, wide = Take("narrow", FixedWindow(1, SECOND), 1), Take("wide", FixedWindow(9, SECOND), 1)
+    narrow, wide = (
+        Take("narrow", FixedWindow(1, SECOND), 1),
+        Take("wide", FixedWindow(9, SECOND), 1),
+    )
     take(state, narrow)
     assert [one.remaining for one in take(state, narrow, wide).outcomes] == [0, 9]
     assert take(state, wide).outcomes[0].remaining == 8

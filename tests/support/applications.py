@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import websockets.asyncio.server as websocket_server
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from support.ports import eventually, free_port, listens
@@ -92,7 +93,9 @@ def static_nginx(folder: Path, files: dict[str, bytes]) -> Iterator[int]:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    with nginx(folder, f"root {root}; autoindex on; gzip on; gzip_types text/plain;") as port:
+    with nginx(
+        folder, f"root {root}; autoindex on; gzip on; gzip_proxied any; gzip_types text/plain;"
+    ) as port:
         yield port
 
 
@@ -121,8 +124,9 @@ class WebSocketEcho:
     async def _serve(self, connection: websocket_server.ServerConnection) -> None:
         assert connection.request is not None
         self.paths.append(connection.request.path)
-        async for message in connection:
-            await connection.send(message)
+        with suppress(ConnectionClosed):
+            async for message in connection:
+                await connection.send(message)
         self.closed.append(connection.close_code)
 
 

@@ -29,7 +29,10 @@ from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import load
 from sluicegate.snapshot.policies import PolicyCatalog
 from support.ports import eventually, free_port, listening_socket
-from support.raw_http import get
+from support.raw_http import Answer, get
+
+RUN = ("-m", "sluicegate", "run")
+"""What Python is given before the name of the configuration file."""
 
 
 @dataclass
@@ -62,16 +65,20 @@ class Gateway:
         """Return every JSON line of standard output so far."""
         return [json.loads(line) for line in self.out.read_text().splitlines()]
 
+    def actuator(self, path: str) -> Answer:
+        """Ask the management port for `/actuator/<path>`."""
+        return get(self.management, f"/actuator/{path}", host=f"127.0.0.1:{self.management}")
+
     def healthy(self, part: str = "readiness") -> bool:
         """Say whether `/actuator/health/<part>` of the management port answers 200."""
         try:
-            return get(self.management, f"/actuator/health/{part}").status == 200
+            return self.actuator(f"health/{part}").status == 200
         except (OSError, EOFError):
             return False
 
     def metrics(self) -> dict[str, float]:
         """Scrape; returns every sample by its name and labels as exposed."""
-        text = get(self.management, "/actuator/prometheus").body.decode()
+        text = self.actuator("prometheus").body.decode()
         lines = (line for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines)}
 
@@ -102,12 +109,13 @@ def environment(port: int, management: int, folder: Path, **more: str) -> dict[s
         "SLUICEGATE_GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
         "SLUICEGATE_GATEWAY_DRAIN_GRACE": "0",
+        "SLUICEGATE_GATEWAY_DRAIN_DEADLINE": "5s",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
         **more,
     }
 
 
-def start(folder: Path, yaml: str, **environ: str) -> Gateway:
+def start(folder: Path, yaml: str, *, program: tuple[str, ...] = RUN, **environ: str) -> Gateway:
     """Start a gateway process and return at once; `gateway` is what most tests want."""
     folder.mkdir(parents=True, exist_ok=True)
     file, out, err = folder / "application.yml", folder / "out.log", folder / "err.log"
@@ -115,7 +123,7 @@ def start(folder: Path, yaml: str, **environ: str) -> Gateway:
     port, management = free_port(), free_port()
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sluicegate", "run", str(file)],
+            [sys.executable, *program, str(file)],
             env=environment(port, management, folder, **environ),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -133,14 +141,16 @@ def _ready(running: Gateway) -> bool:
 
 
 @contextmanager
-def gateway(folder: Path, yaml: str, **environ: str) -> Iterator[Gateway]:
+def gateway(
+    folder: Path, yaml: str, *, program: tuple[str, ...] = RUN, **environ: str
+) -> Iterator[Gateway]:
     """Run a gateway process until the block ends; it is ready when the block begins.
 
     Leaving asserts that it ends by SIGTERM with `expected_exit` and never logged a traceback.
     """
-    running = start(folder, yaml, **environ)
+    running = start(folder, yaml, program=program, **environ)
     try:
-        eventually(lambda: _ready(running), "the gateway is ready", within_s=20)
+        eventually(lambda: _ready(running), f"the gateway is ready, see {running.err}", within_s=20)
         yield running
         status = running.stop()
         assert status == running.expected_exit, running.err.read_text()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import resource
 import socket
@@ -18,7 +19,7 @@ from sluicegate.model.units import Duration
 from sluicegate.settings import Certificate, Gateway, Http, ListenerTls
 from sluicegate.wire.forwarded import TrustedProxies
 from sluicegate.wire.listener import BURST, Listener
-from sluicegate.wire.proxy_protocol import SIGNATURE
+from sluicegate.wire.proxy_protocol import SIGNATURE, Header, parse
 from sluicegate.wire.tls import ServerTls
 from support.certificates import Authority
 from support.loops import run
@@ -39,18 +40,20 @@ class Port:
         self.clock = MockClock()
         self.socket = listening_socket()
         self.address = self.socket.getsockname()
+        self.trusted = TrustedProxies(trusted)
         self.clients: list[Client] = []
         self.nodelay: list[int] = []
         http = Http(header_timeout=Duration(10))
         tls = fields.pop("tls", None)
         self.listener = Listener(
             self.socket,
-            lambda: Echo(self),
+            functools.partial(Echo, self),
             Gateway(http=http, trusted_proxies=list(trusted), **fields),
-            TrustedProxies(trusted),
+            self.trusted,
             self.clock,
             tls,
         )
+        self.describe = self.listener.describe
 
 
 class Echo(asyncio.Protocol):
@@ -59,7 +62,7 @@ class Echo(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.port.clients.append(self.port.listener.describe(transport))
+        self.port.clients.append(self.port.describe(transport))
         raw = transport.get_extra_info("socket")
         self.port.nodelay.append(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
@@ -184,7 +187,7 @@ def test_after_stopping_open_connections_live_and_new_ones_wait_for_the_next_lis
             assert not late.done()
             successor = Listener(
                 port.socket,
-                lambda: Echo(port),
+                functools.partial(Echo, port),
                 Gateway(proxy_protocol=proxied),
                 TrustedProxies(["127.0.0.1"]),
                 port.clock,
@@ -197,20 +200,15 @@ def test_after_stopping_open_connections_live_and_new_ones_wait_for_the_next_lis
     run(scenario())
 
 
-@pytest.mark.parametrize("proxied", [False, True])
-def test_what_waits_in_the_queue_is_accepted_before_the_end(*, proxied: bool) -> None:
+def test_a_queue_longer_than_one_turn_takes_is_accepted_in_several() -> None:
     count = BURST + 20
-    hello = V1 if proxied else b""
 
     async def scenario() -> None:
-        async with listening("127.0.0.1", proxy_protocol=proxied) as port:
+        async with listening("127.0.0.1", proxy_protocol=True) as port:
             waiting = [socket.create_connection(port.address) for _ in range(count)]
             for each in waiting:
-                each.sendall(hello)
-            assert port.clients == []
-            await port.listener.accept_until_empty()
+                each.sendall(V1)
             await until(lambda: len(port.clients) == count)
-            port.listener.stop_accepting()
             for each in waiting:
                 each.close()
 
@@ -310,7 +308,7 @@ def test_a_handshake_that_fails_leaves_nothing_behind(authority: Authority) -> N
             assert b"HTTP" not in answer
             await until(lambda: not port.listener._tasks)
             assert port.clients == []
-            assert port.listener._told == {}
+            assert port.trusted.introduced == {}
 
     run(scenario())
 
@@ -327,6 +325,33 @@ def test_the_header_tells_who_the_client_is_and_is_consumed_exactly() -> None:
             assert (first.peer, first.port, first.server_port) == ("203.0.113.7", 4711, 443)
             assert (second.peer, second.port, second.server_port) == ("0.0.0.0", 9, 443)
             assert not first.trusted
+
+    run(scenario())
+
+
+def test_any_listener_of_a_worker_knows_what_headers_have_said() -> None:
+    async def scenario() -> None:
+        async with listening("127.0.0.1", proxy_protocol=True) as port:
+            gateway = Gateway(proxy_protocol=True)
+            sibling = Listener(
+                port.socket, functools.partial(Echo, port), gateway, port.trusted, port.clock
+            )
+            port.describe = sibling.describe
+            await ask(port, V1 + b"hello", b"hello")
+            assert port.clients[0].peer == "203.0.113.7"
+            sibling.close()
+
+    run(scenario())
+
+
+def test_who_was_not_introduced_is_not_trusted() -> None:
+    class Transport(asyncio.BaseTransport):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return {"peername": ("127.0.0.1", 5)}.get(name, default)
+
+    async def scenario() -> None:
+        async with listening("127.0.0.1", proxy_protocol=True) as port:
+            assert not port.listener.describe(Transport()).trusted
 
     run(scenario())
 
@@ -352,6 +377,30 @@ def test_a_header_may_come_byte_by_byte(header: bytes) -> None:
                 await until(lambda at=at: len(greeting._seen) == at + 1)
             writer.write(header[-1:] + b"hello")
             assert await reader.readexactly(5) == b"hello"
+            writer.close()
+
+    run(scenario())
+
+
+def test_an_unfinished_header_costs_nothing_while_it_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[bytes] = []
+
+    def counting(buffer: bytes) -> Header | None:
+        parsed.append(buffer)
+        return parse(buffer)
+
+    monkeypatch.setattr("sluicegate.wire.listener.parse", counting)
+
+    async def scenario() -> None:
+        async with listening("127.0.0.1", proxy_protocol=True) as port:
+            _, writer = await asyncio.open_connection(*port.address)
+            writer.write(V1[:10])
+            await until(lambda: parsed)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert parsed == [V1[:10]]
             writer.close()
 
     run(scenario())

@@ -17,12 +17,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import Loaded, load
 from sluicegate.snapshot.policies import PolicyCatalog
 
-KINDS = (
-    ("route", "routes"),
-    ("service", "services"),
-    ("plan", "plans"),
-    ("consumer", "consumers"),
-)
+KINDS = ("route", "service", "plan", "consumer")
 
 
 def check(
@@ -40,7 +35,7 @@ def check(
         typer.echo(msgspec.json.encode({"revision": loaded.resources.revision, "faults": []}))
         return
     kinds = [str(kind) for kind, _ in loaded.resources.items]
-    counts = ", ".join(f"{kinds.count(kind)} {plural}" for kind, plural in KINDS)
+    counts = ", ".join(_count(kinds.count(kind), kind) for kind in KINDS)
     typer.echo(f"{file}: no faults. {counts}; revision {loaded.resources.revision}")
 
 
@@ -61,6 +56,10 @@ async def _compile(loaded: Loaded, catalog: PolicyCatalog) -> None:
         await plane.apply(loaded.resources)
     finally:
         await plane.close()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _print_faults(file: Path, faults: list[Fault], *, as_json: bool) -> None:

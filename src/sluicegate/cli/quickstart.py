@@ -86,7 +86,7 @@ def prepare(file: Path, environ: Mapping[str, str]) -> Prepared:
 
     Raises ConfigError, and PortBusy for the first address that is taken.
     """
-    key_file = (file.resolve().parent / KEY_FILE).resolve()
+    key_file = Path(os.path.relpath(file.parent / KEY_FILE))
     key = ensure_key(key_file)
     loaded = load(file, environ)
     gateway, management = loaded.settings.gateway.listen, loaded.settings.management.listen

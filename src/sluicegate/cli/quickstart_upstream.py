@@ -28,7 +28,8 @@ async def _request(reader: asyncio.StreamReader) -> tuple[list[str], int]:
     """Read one request; returns the lines of its head, and how long its body was."""
     raw = await reader.readuntil(b"\r\n\r\n")
     lines = raw[:-4].decode("latin-1").split("\r\n")
-    headers = dict(_fields(lines))
+    pairs = (line.partition(":") for line in lines[1:])
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
     if headers.get("transfer-encoding") == "chunked":
         return lines, await _chunks(reader)
     length = int(headers.get("content-length", "0"))
@@ -51,18 +52,13 @@ async def _skip(reader: asyncio.StreamReader, count: int) -> None:
         count -= len(await reader.readexactly(min(count, MAX_HEAD)))
 
 
-def _fields(lines: list[str]) -> list[tuple[str, str]]:
-    pairs = (line.partition(":") for line in lines[1:])
-    return [(name.lower(), value.strip()) for name, _, value in pairs]
-
-
 def _response(lines: list[str], body_bytes: int) -> bytes:
     method, target, _ = lines[0].split(" ", 2)
     content = {
         "hello": "this is the service behind the gateway, and this is what reached it",
         "method": method,
         "target": target,
-        "headers": _fields(lines),
+        "headers": lines[1:],
         "body_bytes": body_bytes,
     }
     body = msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"

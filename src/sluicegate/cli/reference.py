@@ -13,6 +13,7 @@ import msgspec
 import typer
 from msgspec import NODEFAULT, inspect
 
+from sluicegate.cli.declared import families
 from sluicegate.cli.schema import default_of, is_policy_use, render, summary
 from sluicegate.errors import PROBLEMS, Problem
 from sluicegate.journey import STAGES
@@ -64,6 +65,7 @@ def pages(catalog: PolicyCatalog) -> dict[str, str]:
     return {
         "application.schema.json": render(catalog),
         "configuration.md": configuration(),
+        "metrics.md": metrics(families()),
         "policies.md": policies(catalog),
         "problems.md": problems(PROBLEMS),
     }
@@ -128,11 +130,11 @@ def problems(known: Iterable[Problem]) -> str:
     return "\n\n".join([*lines, _table(("Type", "Status", "Title"), rows)]) + "\n"
 
 
-def metrics(families: Iterable[Family]) -> str:
+def metrics(declared: Iterable[Family]) -> str:
     """Draw the page about the metrics, from the declared families."""
     rows = [
         (f"`{f.name}`", f.kind, ", ".join(f"`{label}`" for label in f.labels), f.meaning)
-        for f in sorted(families, key=lambda f: f.name)
+        for f in sorted(declared, key=lambda f: f.name)
     ]
     lines = ["# Metrics", GENERATED, "Found at `/actuator/prometheus` on the management port."]
     return "\n\n".join([*lines, _table(("Name", "Kind", "Labels", "Meaning"), rows)]) + "\n"

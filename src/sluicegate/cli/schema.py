@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+REFERENCE = {"pattern": r"\$\{"}
+
 Schema = dict[str, Any]
 
 
@@ -87,6 +89,14 @@ class _Drawing:
 
     def __init__(self) -> None:
         self.parts: dict[str, Schema] = {}
+        self._classes: dict[str, type] = {}
+
+    def _name(self, kind: type) -> str:
+        """Return the class's name, with its module's where another class has it."""
+        name = kind.__name__
+        if self._classes.setdefault(name, kind) is not kind:
+            name = f"{kind.__module__.rpartition('.')[2]}.{name}"
+        return name
 
     def draw(self, kind: inspect.Type) -> Schema:
         if isinstance(kind, inspect.Metadata):
@@ -94,7 +104,7 @@ class _Drawing:
         if is_policy_use(kind):
             return {"$ref": "#/$defs/Policy"}
         if isinstance(kind, inspect.StructType):
-            name = kind.cls.__name__
+            name = self._name(kind.cls)
             if name not in self.parts:
                 self.parts[name] = self.struct(kind)
             return {"$ref": f"#/$defs/{name}"}
@@ -143,8 +153,10 @@ def _scalar(kind: inspect.Type) -> Schema:
     if isinstance(kind, inspect.CustomType):
         return units.schema_hook(kind.cls)
     if isinstance(kind, inspect.StrType):
-        drawn = {"type": "string", "pattern": kind.pattern}
-        return _given({**drawn, "minLength": kind.min_length, "maxLength": kind.max_length})
+        bounds = {"minLength": kind.min_length, "maxLength": kind.max_length}
+        drawn = _given({"pattern": kind.pattern, **bounds})
+        # What a reference stands for is held to the bounds, not the reference itself.
+        return {"type": "string", **({"anyOf": [drawn, REFERENCE]} if drawn else {})}
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         drawn = {"type": "integer" if isinstance(kind, inspect.IntType) else "number"}
         low, high = {"minimum": kind.ge, "exclusiveMinimum": kind.gt}, {"maximum": kind.le}

@@ -42,13 +42,8 @@ def _around(handle: Handle, onward: Handler) -> Handler:
     return step
 
 
-async def run(exchange: Exchange) -> None:
-    """Take an exchange from its head to the end of its record. Never raises."""
-    await conclude(exchange, exchange.snapshot.entry)
-
-
-async def conclude(exchange: Exchange, entry: Handler) -> None:
-    """Run `entry`, and see to it that the exchange ends whatever happens. Never raises."""
+async def run(exchange: Exchange, entry: Handler) -> None:
+    """Take an exchange from its head to the end of its record, by way of `entry`. Never raises."""
     try:
         await entry(exchange)
     except asyncio.CancelledError:
@@ -88,23 +83,26 @@ def answering(stage: Handler) -> Handler:
     return step
 
 
-async def follow_route(exchange: Exchange) -> None:
-    """Find the route and follow it."""
+def follow_route(exchange: Exchange) -> Awaitable[None]:
+    """Find the route and follow it. Not a coroutine of its own: it has nothing to wait for."""
     snapshot, request = exchange.snapshot, exchange.request
     if snapshot.health is not None and request.path.startswith(PREFIX):
         status = snapshot.health.answer(request.path)
         if status is not None:
-            exchange.respond(status[0], [(b"content-type", b"application/json")], status[1])
-            return
+            return _respond(exchange, *status)
     route = exchange.route = snapshot.find(request)
-    await route.chain(exchange)
+    return route.chain(exchange)
 
 
-async def second_half(exchange: Exchange) -> None:
+async def _respond(exchange: Exchange, status: int, body: bytes) -> None:
+    exchange.respond(status, [(b"content-type", b"application/json")], body)
+
+
+def second_half(exchange: Exchange) -> Awaitable[None]:
     """Follow the part of the route that depends on who calls."""
     if exchange.route is None:
         raise RuntimeError("second_half() before follow_route()")
-    await exchange.route.second_half(exchange.plan)(exchange)
+    return exchange.route.second_half(exchange.plan)(exchange)
 
 
 def answer(exchange: Exchange, refused: Refused) -> None:

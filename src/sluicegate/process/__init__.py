@@ -1,18 +1,21 @@
 """The processes of a replica: who starts, watches, feeds, drains and ends whom.
 
-    supervisor        loads the configuration, holds the sockets, watches the others
+    supervisor        holds the sockets, watches the others, reloads, drains
     ├── worker 0…n-1  one data plane each, accepting from the socket of its slot
     ├── management    serves the management port, asks the supervisor for what it shows
     └── loader        reads and checks the configuration file; ends when it is idle
 
 With one worker, `single` does the work of the first three in one process and one loop. The files:
 
-    serve       decides which of the two it is, binds the ports, runs until the end
-    supervisor  the processes; `slot` decides, `child` starts and ends them
-    single      the one process
-    messages    what is said between them, and `channel` how; `transfer` sends configurations
-    loading     asks the loader, reloads; `watch` sees the file change
-    signals     what SIGTERM, SIGINT and SIGHUP mean; `drain` the way out
-    health      the words that the data port answers; `status` the details
+    serve       loads, binds the ports, decides which of the two it is, stays until the end
+    supervisor  the life of a replica of several processes; `crew` looks after them
+    crew        starts, kills, adopts, scrapes; `slot` decides when, `post` is one of them
+    single      the life of a replica of one process
+    child       starts and ends a process; `channel` talks to it in the words of `messages`
+    transfer    sends a configuration in pieces; `loading` gets it from `loader`
+    reload      keeps what runs in line with the file; `watch` sees it change
+    signals     what SIGTERM, SIGINT and SIGHUP ask for; `drain` is the way out
+    health      the words that the data port answers; `status` the details behind them
     tally       adds up the metrics of workers, dead ones included
+    cores       how many workers; `sockets`, `runtime`, `verdict`: what their names say
 """

@@ -56,10 +56,11 @@ class Frames:
 class Channel(asyncio.Protocol):
     """One end of a control channel on this loop. Made by `open_channel`."""
 
-    def __init__(self, on_message: Callable[[AnyMessage], None]) -> None:
-        """Call `on_message` for each message that arrives."""
+    def __init__(self) -> None:
+        """Hold what arrives until `listen`."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._on_message = on_message
+        self._on_message: Callable[[AnyMessage], None] | None = None
+        self._held: list[AnyMessage] = []
         self._frames = Frames()
         self._transport: asyncio.WriteTransport | None = None
 
@@ -74,8 +75,18 @@ class Channel(asyncio.Protocol):
         except (ValueError, msgspec.MsgspecError):
             self.close()
             raise
+        if self._on_message is None:
+            self._held += messages
+            return
         for message in messages:
             self._on_message(message)
+
+    def listen(self, on_message: Callable[[AnyMessage], None]) -> None:
+        """Call `on_message` for each message, those that have arrived already first."""
+        self._on_message = on_message
+        held, self._held = self._held, []
+        for message in held:
+            on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Resolve `closed`."""
@@ -93,9 +104,9 @@ class Channel(asyncio.Protocol):
             self._transport.close()
 
 
-async def open_channel(sock: socket.socket, on_message: Callable[[AnyMessage], None]) -> Channel:
+async def open_channel(sock: socket.socket) -> Channel:
     """Speak over one end of a socket pair; the channel owns the socket from now on."""
     sock.setblocking(False)
     loop = asyncio.get_running_loop()
-    _, channel = await loop.create_unix_connection(lambda: Channel(on_message), sock=sock)
+    _, channel = await loop.create_unix_connection(Channel, sock=sock)
     return channel

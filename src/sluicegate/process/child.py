@@ -75,7 +75,9 @@ async def start_child(
         except OSError:
             ours.close()
             raise
-    return Child(process, await open_channel(ours, on_message))
+    channel = await open_channel(ours)
+    channel.listen(on_message)
+    return Child(process, channel)
 
 
 def _spawn(command: list[str], descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sluicegate.errors import Fault
     from sluicegate.metrics import FamilyDump
-    from sluicegate.process.setup import Setup
+    from sluicegate.process.serve import Setup
     from sluicegate.process.status import WorkerStatus
     from sluicegate.snapshot.document import Resources
 
@@ -80,7 +80,7 @@ class Crew:
         now = self._clock.monotonic()
         pause, self._ticked_at = now - self._ticked_at, now
         for post in (*self.workers, self.management):
-            if pause > self._setup.timings.beat_s:
+            if pause > self._setup.timings.silence_s / 4:
                 post.slot.forgive(pause)
             if post.slot.due(now) and not self.draining:
                 post.slot.began(now)
@@ -121,7 +121,7 @@ class Crew:
         numbers = [sock.fileno() for sock in sockets]
         post.child = child = await start_child(
             WORKER if is_worker else MANAGEMENT,
-            [self._setup.assembly],
+            [],
             numbers,
             functools.partial(self._on_message, post),
         )

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from sluicegate.process.sockets import connections_wait
 
 if TYPE_CHECKING:
+    from sluicegate.assemble import DataPlane
     from sluicegate.clock import Clock
     from sluicegate.process.health import HealthView
-    from sluicegate.process.plane import DataPlane
 
 QUEUE_S = 1.0
 """For emptying accept queues. Where clients keep coming they are never seen empty."""

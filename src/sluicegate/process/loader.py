@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from sluicegate.errors import ConfigError
 from sluicegate.process.channel import Frames, encode
-from sluicegate.process.messages import Fetch, Loaded, Unusable
+from sluicegate.process.messages import Fetch, Loaded, Locate, Located, Unusable
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.snapshot.load import load
 
 if TYPE_CHECKING:
     from sluicegate.snapshot.document import Resources
+    from sluicegate.snapshot.draft import Draft
 
 READ_BYTES = 65536
 
@@ -34,6 +35,7 @@ class Loading:
         self._path = path
         self._environ = environ
         self._sent: Resources | None = None
+        self._draft: Draft | None = None
 
     def answer(self, fetch: Fetch) -> list[bytes]:
         """Return the frames that answer one request."""
@@ -42,9 +44,15 @@ class Loading:
         except ConfigError as error:
             return [encode(Unusable(error.faults))]
         pieces = frames(self._sent, loaded.resources, fetch.number)
-        self._sent = loaded.resources
+        self._sent, self._draft = loaded.resources, loaded.draft
         first = Loaded(pack_settings(loaded.settings), loaded.source)
         return [encode(first), *(encode(piece) for piece in pieces)]
+
+    def locate(self, locate: Locate) -> list[bytes]:
+        """Return the frame that says where faults are which were found after loading."""
+        if self._draft is None:
+            return [encode(Located(locate.faults))]
+        return [encode(Located([self._draft.locate(fault) for fault in locate.faults]))]
 
 
 def serve(control: socket.socket, loading: Loading) -> None:
@@ -54,6 +62,8 @@ def serve(control: socket.socket, loading: Loading) -> None:
         for message in incoming.feed(data):
             if isinstance(message, Fetch):
                 control.sendall(b"".join(loading.answer(message)))
+            elif isinstance(message, Locate):
+                control.sendall(b"".join(loading.locate(message)))
 
 
 def main() -> None:

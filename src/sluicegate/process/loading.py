@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.process.child import Child, start_child
-from sluicegate.process.messages import AnyMessage, Fetch, Loaded, Unusable
+from sluicegate.process.messages import AnyMessage, Fetch, Loaded, Locate, Located, Unusable
 from sluicegate.process.transfer import Inbox, unpack_settings
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ IDLE_S = 10.0
 
 MAX_LOAD_S = 60.0
 """For a file, or one that it refers to, on a network drive that hangs."""
+
+LOCATE_S = 2.0
+"""For finding lines; without an answer the faults go without them."""
 
 
 class Configuration(NamedTuple):
@@ -46,6 +49,7 @@ class Loader:
         self._inbox = Inbox()
         self._head: Loaded | None = None
         self._result: asyncio.Future[Configuration] | None = None
+        self._located: asyncio.Future[list[Fault]] | None = None
 
     async def load(self) -> Configuration:
         """Read and check the file. Raises ConfigError that holds every fault."""
@@ -62,6 +66,18 @@ class Loader:
                 return await self._ask(self._child)
             finally:
                 self._timer = self._clock.after(IDLE_S, self._dismiss)
+
+    async def locate(self, faults: list[Fault]) -> list[Fault]:
+        """Add lines of the file loaded last to faults that were found in it later."""
+        async with self._lock:
+            child = self._child
+            if child is None or child.channel.closed.done():
+                return faults
+            self._located = asyncio.get_running_loop().create_future()
+            child.send(Locate(faults))
+            waiting: set[asyncio.Future[Any]] = {self._located, child.channel.closed}
+            await asyncio.wait(waiting, timeout=LOCATE_S, return_when=asyncio.FIRST_COMPLETED)
+            return self._located.result() if self._located.done() else faults
 
     async def close(self) -> None:
         """End the loader process and wait for that."""
@@ -84,6 +100,10 @@ class Loader:
         raise ConfigError([Fault("", 0, f"the process that reads the file {how}")])
 
     def _on_message(self, message: AnyMessage) -> None:
+        if isinstance(message, Located):
+            if self._located is not None and not self._located.done():
+                self._located.set_result(message.faults)
+            return
         if self._result is None or self._result.done():
             return
         if isinstance(message, Unusable):

@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.admin.actuator import Actuator, Info, Silent
+from sluicegate.assemble import serve_app
 from sluicegate.clock import Clock
 from sluicegate.logs import configure_logging
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
-from sluicegate.process.plane import load_assembly
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import unpack_settings
 
@@ -66,7 +66,7 @@ class Hub:
             del self._waiting[question.number]
 
 
-async def manage(control: socket.socket, assembly: str, clock: Clock) -> None:
+async def manage(control: socket.socket, clock: Clock) -> None:
     """Be the management process until the supervisor closes the channel."""
     start: asyncio.Future[messages.Start] = asyncio.get_running_loop().create_future()
 
@@ -76,22 +76,21 @@ async def manage(control: socket.socket, assembly: str, clock: Clock) -> None:
         else:
             hub.on_message(message)
 
-    channel = await open_channel(control, on_message)
+    channel = await open_channel(control)
     hub = Hub(channel)
+    channel.listen(on_message)
     waiting: set[asyncio.Future[Any]] = {start, channel.closed}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if not start.done():
         return
-    await _serve(start.result(), channel, hub, assembly, clock)
+    await _serve(start.result(), channel, hub, clock)
 
 
-async def _serve(
-    start: messages.Start, channel: Channel, hub: Hub, assembly: str, clock: Clock
-) -> None:
+async def _serve(start: messages.Start, channel: Channel, hub: Hub, clock: Clock) -> None:
     settings = unpack_settings(start.settings)
     app = Actuator(hub, Info(settings.region.name, start.started_us), settings.management.listen)
     sock = socket.socket(fileno=start.sockets[0])
-    server = await load_assembly(assembly).serve_app(sock, app.handle, clock)
+    server = await serve_app(sock, app.handle, clock)
     channel.send(messages.Ready())
     while not channel.closed.done():
         channel.send(messages.Beat())
@@ -101,11 +100,11 @@ async def _serve(
 
 
 def main() -> None:
-    """Run as `python -m sluicegate.process.management <control descriptor> <assembly>`."""
+    """Run as `python -m sluicegate.process.management <control descriptor>`."""
     leave_to_supervisor()
     configure_logging()
     control = socket.socket(fileno=int(sys.argv[1]))
-    runtime.run(manage(control, sys.argv[2], Clock()))
+    runtime.run(manage(control, Clock()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     worker → supervisor      Beat Ready Applied TlsApplied Scraped
     supervisor → management  Start Scraped Reported
     management → supervisor  Beat Ready Scrape Report
-    loader → its parent      Loaded Begin Put Drop End, or Unusable; Fetch the other way
+    loader → its parent      Loaded Begin Put Drop End, or Unusable, to Fetch; Located to Locate
 
 One message is one frame (see `channel`). A configuration travels in as many frames as it has
 resources, so that no side stalls over a large one.
@@ -159,6 +159,18 @@ class Fetch(Message, frozen=True):
     number: int
 
 
+class Locate(Message, frozen=True):
+    """Say at which lines of the file that was loaded last these faults are."""
+
+    faults: list[Fault]
+
+
+class Located(Message, frozen=True):
+    """The same faults with their lines, where they are known."""
+
+    faults: list[Fault]
+
+
 class Loaded(Message, frozen=True):
     """The file is valid: settings (msgpack) and the file's bytes; its resources follow."""
 
@@ -175,4 +187,5 @@ class Unusable(Message, frozen=True):
 AnyMessage = (
     Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Beat | Ready | Health | Scrape
     | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded | Unusable
+    | Locate | Located
 )  # fmt: skip

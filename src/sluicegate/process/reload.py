@@ -17,7 +17,7 @@ from sluicegate.model.units import encode_hook
 from sluicegate.process.status import ReloadStatus
 
 if TYPE_CHECKING:
-    from sluicegate.process.setup import Setup
+    from sluicegate.process.serve import Setup
     from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Resources
 
@@ -80,7 +80,7 @@ class Reloader:
         if not faults and loaded.resources.revision != self.configuration.resources.revision:
             faults = await self._target.apply(loaded.resources)
         if faults:
-            self._failed(faults)
+            self._failed(await self._setup.loader.locate(faults))
             return
         self.configuration = loaded
         self._outcomes.cell("success").value += 1

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from sluicegate.clock import Clock
+from sluicegate.errors import ConfigError
 from sluicegate.metrics import Metrics
 from sluicegate.process.cores import worker_count
+from sluicegate.process.drain import unless
 from sluicegate.process.loading import Configuration, Loader
-from sluicegate.process.plane import ASSEMBLY
-from sluicegate.process.setup import Setup
 from sluicegate.process.signals import Stopping, install
 from sluicegate.process.slot import Timings
 from sluicegate.process.sockets import address_of, bind
@@ -25,9 +28,24 @@ if TYPE_CHECKING:
     from sluicegate.settings import Settings
 
 
-async def serve(
-    path: Path, *, terminal: bool, assembly: str = ASSEMBLY, timings: Timings | None = None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a replica is started with. `sockets` are bound and listening, one per worker."""
+
+    configuration: Configuration
+    sockets: list[socket.socket]
+    management: socket.socket
+    loader: Loader
+    watch: Watch
+    keep: Callable[[Configuration], None]
+    stopping: Stopping
+    reload_asked: asyncio.Event
+    clock: Clock
+    metrics: Metrics
+    timings: Timings
+
+
+async def serve(path: Path, *, terminal: bool, timings: Timings | None = None) -> int:
     """Run a replica on the configuration at `path`; returns the exit status.
 
     Raises ConfigError that holds every fault, and CannotListen. `terminal`: see `signals`.
@@ -39,7 +57,9 @@ async def serve(
     install(stopping, reload_asked)
     loader = Loader(path, clock)
     try:
-        configuration = await loader.load()
+        configuration = await _load(loader, stopping)
+        if configuration is None:
+            return stopping.exit_status
         settings = configuration.settings
         with ExitStack() as stack:
             sockets = bind(settings.gateway.listen, worker_count(settings))
@@ -58,12 +78,25 @@ async def serve(
                 clock=clock,
                 metrics=Metrics(),
                 timings=timings,
-                assembly=assembly,
             )
-            await _run(setup)
+            try:
+                await _run(setup)
+            except ConfigError as error:
+                raise ConfigError(await loader.locate(error.faults)) from None
     finally:
         await loader.close()
     return stopping.exit_status
+
+
+async def _load(loader: Loader, stopping: Stopping) -> Configuration | None:
+    """Load, unless asked to stop meanwhile."""
+    loading = asyncio.create_task(loader.load())
+    await unless(stopping.asked, asyncio.wait({loading}))
+    if not loading.done():
+        loading.cancel()
+        await asyncio.wait({loading})
+        return None
+    return loading.result()
 
 
 def watched(path: Path, settings: Settings) -> list[Path]:

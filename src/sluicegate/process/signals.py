@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Ask = Literal["drain", "drain_without_grace", "cut"]
 
 SAME_S = 0.25
-"""A terminal signals the whole group and a parent such as make or npm passes the signal on: two
-signals this close together are one wish."""
+"""A terminal signals the whole group and a parent such as make or npm passes the signal on: the
+same signal twice, this close together, is one wish."""
 
 
 class StopDecision:
@@ -33,9 +33,11 @@ class StopDecision:
     def decide(self, number: int, now: float, *, terminal: bool) -> Ask | None:
         """Return what signal `number` asks for at `now` (monotonic seconds), None for nothing."""
         if self._first_at is None:
-            self._first_at, self.signal = now, number
+            self._first_at = now
+            self.signal = number
             return "drain_without_grace" if number == signal.SIGINT and terminal else "drain"
-        return "cut" if now - self._first_at >= SAME_S else None
+        echo = number == self.signal and now - self._first_at < SAME_S
+        return None if echo else "cut"
 
 
 class Stopping:
@@ -52,17 +54,19 @@ class Stopping:
         self.grace = True
         self._clock = clock
         self._terminal = terminal
+        self._cut_by = 0
         self._decision = StopDecision()
 
     @property
     def exit_status(self) -> int:
         """Return what the process ends with."""
-        return 128 + self._decision.signal if self.cut.is_set() else 0
+        return 128 + self._cut_by if self.cut.is_set() else 0
 
     def on_signal(self, number: int) -> None:
         """Take a signal."""
         ask = self._decision.decide(number, self._clock.monotonic(), terminal=self._terminal)
         if ask == "cut":
+            self._cut_by = number
             self.cut.set()
         elif ask is not None:
             self.grace = ask == "drain"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sluicegate.admin.actuator import Actuator, Info
+from sluicegate.assemble import DataPlane, serve_app
 from sluicegate.logs import LogWriter
 from sluicegate.process import drain
 from sluicegate.process.health import HealthView
-from sluicegate.process.plane import DataPlane, load_assembly
 from sluicegate.process.reload import Reloader
 from sluicegate.process.status import Phase, Status, WorkerStatus, is_live, is_ready
 from sluicegate.process.verdict import faults_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sluicegate.errors import Fault
     from sluicegate.metrics import FamilyDump
-    from sluicegate.process.setup import Setup
+    from sluicegate.process.serve import Setup
     from sluicegate.snapshot.document import Resources
 
 STDOUT = 1
@@ -40,8 +40,7 @@ class Single:
         self._log = structlog.get_logger()
         self._log_writer = LogWriter(STDOUT, setup.metrics)
         self._health = HealthView(setup.clock, math.inf)
-        self._assembly = load_assembly(setup.assembly)
-        self._plane: DataPlane = self._assembly.DataPlane(
+        self._plane = DataPlane(
             settings,
             setup.clock,
             PolicyCatalog(),
@@ -62,9 +61,7 @@ class Single:
         setup = self._setup
         try:
             await self._plane.apply(setup.configuration.resources)
-            management = await self._assembly.serve_app(
-                setup.management, self._actuator.handle, setup.clock
-            )
+            management = await serve_app(setup.management, self._actuator.handle, setup.clock)
             for sock in setup.sockets:
                 await self._plane.listen(sock)
             self._health.heard(live=True, ready=True)

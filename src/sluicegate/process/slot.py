@@ -26,7 +26,8 @@ class Timings:
 
 def restart_delay(failures: int) -> float:
     """Return how long to wait before the next start, in seconds: 0, 0.1, 0.2, … 10."""
-    return 0.0 if failures == 0 else min(LAST_DELAY_S, FIRST_DELAY_S * 2.0 ** (failures - 1))
+    doublings = min(failures, 32) - 1
+    return 0.0 if failures == 0 else min(LAST_DELAY_S, FIRST_DELAY_S * 2.0**doublings)
 
 
 class Slot:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluicegate.process.child import Child
-    from sluicegate.process.setup import Setup
+    from sluicegate.process.serve import Setup
 
 
 class Supervisor:
@@ -77,7 +77,7 @@ class Supervisor:
     async def _drain(self, crew: Crew) -> None:
         """Have the workers drain; return when they have ended, or should have."""
         bounds = self._setup.configuration.settings.gateway.drain
-        served = crew.ready.is_set() and not crew.refused
+        served = any(post.slot.ready for post in crew.workers)
         grace_s = float(bounds.grace) if self._stopping.grace and served else 0.0
         deadline_s = float(bounds.deadline) if served else 0.0
         crew.draining = True

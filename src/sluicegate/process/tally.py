@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sluicegate.metrics import FamilyDump, Series
+from sluicegate.metrics import FamilyDump, Merge, Series
 
 
 def merge(dumps: Iterable[list[FamilyDump]]) -> list[FamilyDump]:
-    """Add up series with equal names and labels; gauges too. The inputs stay as they are."""
+    """Add up series with equal names and labels; gauges as their family says."""
     families: dict[str, FamilyDump] = {}
     series: dict[tuple[str, tuple[str, ...]], Series] = {}
     for dump in dumps:
@@ -21,7 +21,13 @@ def merge(dumps: Iterable[list[FamilyDump]]) -> list[FamilyDump]:
             into = families.get(family.name)
             if into is None:
                 into = families[family.name] = FamilyDump(
-                    family.name, family.kind, family.meaning, family.labels, family.bounds, []
+                    family.name,
+                    family.kind,
+                    family.meaning,
+                    family.labels,
+                    family.bounds,
+                    [],
+                    family.merge,
                 )
             for one in family.series:
                 key = (family.name, tuple(one.values))
@@ -30,12 +36,15 @@ def merge(dumps: Iterable[list[FamilyDump]]) -> list[FamilyDump]:
                     total = series[key] = Series(one.values, one.number, list(one.counts), one.sum)
                     into.series.append(total)
                 else:
-                    _add(total, one)
+                    _add(total, one, family.merge)
     return list(families.values())
 
 
-def _add(total: Series, one: Series) -> None:
-    total.number += one.number
+def _add(total: Series, one: Series, how: Merge) -> None:
+    if how == "sum":
+        total.number += one.number
+    else:
+        total.number = (min if how == "min" else max)(total.number, one.number)
     total.sum += one.sum
     total.counts = [a + b for a, b in zip(total.counts, one.counts, strict=True)]
 

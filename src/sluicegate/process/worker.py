@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from sluicegate.assemble import DataPlane
 from sluicegate.clock import Clock
+from sluicegate.errors import ConfigError
 from sluicegate.logs import LogWriter, configure_logging
 from sluicegate.metrics import Metrics
 from sluicegate.process import drain, messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.health import HealthView
-from sluicegate.process.plane import DataPlane, load_assembly
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import Inbox, unpack_settings
 from sluicegate.process.verdict import faults_of
@@ -34,9 +35,7 @@ STDOUT = 1
 class Worker:
     """What a worker is between `Start` and its end."""
 
-    def __init__(
-        self, start: messages.Start, channel: Channel, assembly: str, clock: Clock
-    ) -> None:
+    def __init__(self, start: messages.Start, channel: Channel, clock: Clock) -> None:
         """Build the data plane; nothing is served yet."""
         self.settings = unpack_settings(start.settings)
         self.done = asyncio.Event()
@@ -47,7 +46,7 @@ class Worker:
         self._health = HealthView(clock, start.silence_s)
         metrics = Metrics()
         self._log_writer = LogWriter(STDOUT, metrics)
-        self._plane: DataPlane = load_assembly(assembly).DataPlane(
+        self._plane = DataPlane(
             self.settings,
             clock,
             PolicyCatalog(),
@@ -161,17 +160,22 @@ class Worker:
         self.done.set()
 
 
-async def work(control: socket.socket, assembly: str, clock: Clock) -> None:
+async def work(control: socket.socket, clock: Clock) -> None:
     """Be a worker: wait for `Start`, then follow the channel to the end."""
     worker: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
 
     def on_message(message: messages.AnyMessage) -> None:
-        if isinstance(message, messages.Start):
-            worker.set_result(Worker(message, channel, assembly, clock))
-        else:
+        if worker.done():
             worker.result().on_message(message)
+        elif isinstance(message, messages.Start):
+            try:
+                worker.set_result(Worker(message, channel, clock))
+            except ConfigError as error:
+                channel.send(messages.Applied(0, None, error.faults))
+                channel.close()
 
-    channel = await open_channel(control, on_message)
+    channel = await open_channel(control)
+    channel.listen(on_message)
     waiting: set[asyncio.Future[Any]] = {worker, channel.closed}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if worker.done():
@@ -183,11 +187,11 @@ async def work(control: socket.socket, assembly: str, clock: Clock) -> None:
 
 
 def main() -> None:
-    """Run as `python -m sluicegate.process.worker <control descriptor> <assembly>`."""
+    """Run as `python -m sluicegate.process.worker <control descriptor>`."""
     leave_to_supervisor()
     configure_logging()
     control = socket.socket(fileno=int(sys.argv[1]))
-    runtime.run(work(control, sys.argv[2], Clock()))
+    runtime.run(work(control, Clock()))
 
 
 if __name__ == "__main__":

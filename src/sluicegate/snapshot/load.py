@@ -159,7 +159,9 @@ class _Converter:
 
     def _salvaged(self, name: str, value: object, kind: type[T]) -> T | None:
         """Build what is left of a faulty resource, so that the rules find its other faults."""
-        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        if not isinstance(value, dict) or not isinstance(kind, type):
+            return None
+        if not issubclass(kind, msgspec.Struct):
             return None
         fields = salvage(value, kind)
         if kind is Route and "match" not in fields:

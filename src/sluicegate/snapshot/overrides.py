@@ -65,13 +65,13 @@ def apply(draft: Draft, environ: Mapping[str, str]) -> None:
 
 
 def _set(draft: Draft, variable: Variable, text: str) -> None:
-    value: Any = text
-    if not variable.text_only:
-        source = read(text.encode())
-        if source.faults:
-            draft.faults.append(Fault(variable.name, 0, source.faults[0].message))
-            return
-        value = source.data
+    # Python hides what is not UTF-8 in the environment; `read` finds it in the bytes.
+    source = read(text.encode(errors="surrogateescape"))
+    utf8 = text.isascii() or text.encode(errors="replace").decode() == text
+    if source.faults and not (variable.text_only and utf8):
+        draft.faults.append(Fault(variable.name, 0, source.faults[0].message))
+        return
+    value: Any = text if variable.text_only else source.data
     held: Any = draft.data
     for step in variable.place[:-1]:
         inner = held.get(step)

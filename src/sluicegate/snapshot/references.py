@@ -74,7 +74,7 @@ class _Resolver:
                 raise _CannotResolve("not the name of an environment variable")
             if name not in self._environ:
                 raise _CannotResolve("this environment variable is not set")
-            return self._environ[name]
+            return _utf8(self._environ[name])
         if kind == "file":
             return self._read(self._folder / name)
         raise _CannotResolve(_EXPECTED)
@@ -93,3 +93,12 @@ class _Resolver:
         if len(raw) > MAX_FILE_BYTES:
             raise _CannotResolve(f"{path} is larger than {MAX_FILE_BYTES} bytes")
         return text.removesuffix("\n").removesuffix("\r")
+
+
+def _utf8(value: str) -> str:
+    # What is not UTF-8 in the environment, Python hides in lone surrogates.
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise _CannotResolve("this environment variable is not UTF-8 text") from error
+    return value

@@ -16,6 +16,8 @@ from sluicegate.wire.http1.client import ClientConnection
 from sluicegate.wire.http1.names import ResponseNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sluicegate.metrics import Cell
     from sluicegate.model.service import Pool as PoolConfig
     from sluicegate.upstream.resolve import Resolver
@@ -29,13 +31,13 @@ class Pool:
         self,
         host: str,
         port: int,
-        tls: tuple[ssl.SSLContext, str] | None,
+        tls: tuple[Callable[[], ssl.SSLContext], str] | None,
         config: PoolConfig,
         resolver: Resolver,
         deadlines: Deadlines,
         open_count: Cell,
     ) -> None:
-        """`tls` is a context and the name to verify; None is plain TCP."""
+        """`tls` gives a context, and the name to verify; None is plain TCP."""
         self._host = host
         self._port = port
         self._tls = tls
@@ -156,7 +158,7 @@ class Pool:
 
     async def _open(self, address: str) -> ClientConnection:
         loop = asyncio.get_running_loop()
-        context, name = self._tls or (None, None)
+        context, name = (self._tls[0](), self._tls[1]) if self._tls else (None, None)
         _, connection = await loop.create_connection(
             lambda: ClientConnection(self, self._deadlines, self._names, loop),
             address,

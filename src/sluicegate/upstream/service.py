@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -9,12 +10,12 @@ from urllib.parse import urlsplit
 from sluicegate.upstream.balance.least_requests import LeastRequests
 from sluicegate.upstream.balance.weighted_round_robin import WeightedRoundRobin
 from sluicegate.upstream.pool import Pool
-from sluicegate.wire.tls import client_context
 
 if TYPE_CHECKING:
     from sluicegate.metrics import Metrics
     from sluicegate.model.service import Service
     from sluicegate.upstream.balance import Balance
+    from sluicegate.upstream.contexts import ClientContexts
     from sluicegate.upstream.resolve import Resolver
     from sluicegate.wire.deadlines import Deadlines
 
@@ -46,6 +47,7 @@ class UpstreamService:
         resolver: Resolver,
         deadlines: Deadlines,
         metrics: Metrics,
+        contexts: ClientContexts,
     ) -> None:
         """Prepare pools; nothing connects before the first request. Raises ConfigError (TLS)."""
         self.name = name
@@ -64,7 +66,8 @@ class UpstreamService:
             host = parts.hostname or ""
             tls = None
             if parts.scheme == "https":
-                tls = (client_context(config.tls), config.tls.server_name or host)
+                contexts.of(config.tls)  # a file that cannot be used is found now
+                tls = (functools.partial(contexts.of, config.tls), config.tls.server_name or host)
             pool = Pool(
                 host,
                 parts.port or PORTS[parts.scheme],

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sluicegate.errors import ConfigError, Fault
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
     from sluicegate.exchange import Client
     from sluicegate.headers import Headers
+    from sluicegate.wire.proxy_protocol import Header
 
 Field = tuple[bytes, bytes]
+Ends = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""Socket addresses of a connection: the peer's and ours."""
 
 MAX_HOPS = 32
 """Entries read from the right. Envoy's xff_num_trusted_hops and real chains stay far below."""
@@ -62,15 +65,17 @@ def plain_address(text: str) -> str | None:
 
 
 class TrustedProxies:
-    """The networks whose forwarding fields are believed."""
+    """The networks whose word is believed about who is behind them."""
 
-    __slots__ = ("_memo", "_networks", "_nodes")
+    __slots__ = ("_memo", "_networks", "_nodes", "introduced")
 
     def __init__(self, networks: Iterable[str]) -> None:
         """Take CIDR networks or single addresses. Raises ConfigError that names each wrong one."""
         self._networks: list[IPv4Network | IPv6Network] = []
         self._memo: dict[str, bool] = {}
         self._nodes: dict[str, str | None] = {}
+        self.introduced: dict[Ends, Header] = {}
+        """What PROXY headers said of connections that are being made, by the socket's ends."""
         faults = []
         for index, text in enumerate(networks):
             try:
@@ -108,14 +113,6 @@ class TrustedProxies:
             self._memo.clear()
         self._memo[ip] = found
         return found
-
-
-def client_ip(peer: str, trusted: TrustedProxies, forwarded_for: Sequence[bytes]) -> str:
-    """Return the client's address, given every `X-Forwarded-For` value in order."""
-    if not trusted.contains(peer):
-        return peer
-    chain = _believed(_list_items(forwarded_for), trusted)
-    return chain[0] if chain else peer
 
 
 class Forwarding:

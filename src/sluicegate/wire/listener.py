@@ -2,7 +2,7 @@
 
 The socket is the supervisor's; we accept on a duplicate of it, so that what waits in its queue when
 we stop is there for whoever accepts next. A protocol is made without knowing whose connection it
-will be; in `connection_made` it asks `describe`.
+will be; in `connection_made` it asks `describe`, of any listener of the worker.
 
     plain, TLS        the loop accepts; out of file descriptors, libuv sheds what it cannot accept
     PROXY protocol    accept ─> trusted? ─> header, read exactly ─> the loop takes the socket over
@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import select
 import socket
 from typing import TYPE_CHECKING
 
 import structlog
 
 from sluicegate.exchange import Client
-from sluicegate.wire.forwarded import plain_address
+from sluicegate.wire.forwarded import Ends, plain_address
 from sluicegate.wire.proxy_protocol import MAX_V2, Header, ProxyProtocolError, parse
 from sluicegate.wire.tls import HANDSHAKE_TIMEOUT_S
 
@@ -57,7 +56,10 @@ class Listener:
         clock: Clock,
         tls: ServerTls | None = None,
     ) -> None:
-        """Take a bound socket, which stays the caller's, and what makes its protocols."""
+        """Take a bound socket, which stays the caller's, and what makes its protocols.
+
+        Listeners of one worker share `trusted`, and with it what PROXY headers have said.
+        """
         self._socket = sock.dup()
         self._socket.setblocking(False)
         self._factory = factory
@@ -71,7 +73,6 @@ class Listener:
         self._server: asyncio.AbstractServer | None = None
         self._retry: Timer | None = None
         self._greetings: set[_Greeting] = set()
-        self._told: dict[tuple[str, int], Header] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._complained_at = float("-inf")
         self._unsaid = 0
@@ -91,16 +92,6 @@ class Listener:
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._context else None,
             ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S if self._context else None,
         )
-
-    async def accept_until_empty(self) -> None:
-        """Accept what waits in the queue, a full queue at most, then stop."""
-        waiting = select.poll()
-        waiting.register(self._socket.fileno(), select.POLLIN)
-        for _ in range(BACKLOG):  # a turn of the loop accepts at least one
-            if not waiting.poll(0):
-                break
-            await asyncio.sleep(0)
-        self.stop_accepting()
 
     def stop_accepting(self) -> None:
         """Accept no more. Accepted connections live on, and so does the caller's socket."""
@@ -122,12 +113,14 @@ class Listener:
     def describe(self, transport: asyncio.BaseTransport) -> Client:
         """Say whose connection this is. To be called once, in `connection_made`."""
         peer = transport.get_extra_info("peername") or ("0.0.0.0", 0)  # noqa: S104 - gone already
-        header = self._told.pop(peer[:2], None) if self._proxied else None
-        if header is None or header.source is None or header.destination is None:
-            client = Client(_plain(peer[0]), peer[1], self._scheme, self._port)
-        else:
-            client = Client(*header.source, self._scheme, header.destination[1])
-        client.trusted = self._trusted.contains(client.peer)
+        client = Client(_plain(peer[0]), peer[1], self._scheme, self._port)
+        known = True
+        if self._proxied:
+            header = self._trusted.introduced.pop(_ends(transport), None)
+            known = header is not None  # or we would believe what the client says as if a proxy did
+            if header is not None and header.source and header.destination:
+                client = Client(*header.source, self._scheme, header.destination[1])
+        client.trusted = known and self._trusted.contains(client.peer)
         if self._context is not None and self._context.verify_mode:
             tls = transport.get_extra_info("ssl_object")
             client.certificate = tls.getpeercert(binary_form=True)
@@ -148,7 +141,8 @@ class Listener:
                 return
             connection.setblocking(False)
             if self._trusted.contains(_plain(peer[0])):
-                greeting = _Greeting(connection, peer[:2], self._greeted, self._failed)
+                ends = (peer, connection.getsockname())
+                greeting = _Greeting(connection, ends, self._greeted, self._failed)
                 self._greetings.add(greeting)
                 greeting.timer = self._clock.after(self._header_timeout_s, greeting.expired)
             else:
@@ -171,7 +165,8 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
 
     async def _connect(self, greeting: _Greeting, header: Header) -> None:
-        self._told[greeting.peer] = header
+        introduced = self._trusted.introduced
+        introduced[greeting.ends] = header
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._factory,
@@ -180,15 +175,15 @@ class Listener:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._context else None,
                 ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S if self._context else None,
             )
-        except OSError:  # a TLS handshake that failed: the client's business
+        except OSError:  # gone, or a TLS handshake that failed: the client's business
             greeting.socket.close()
         finally:
-            self._told.pop(greeting.peer, None)
+            introduced.pop(greeting.ends, None)
 
     def _failed(self, greeting: _Greeting, reason: str) -> None:
         self._greetings.discard(greeting)
         if reason:
-            self._complain(greeting.peer[0], reason)
+            self._complain(greeting.ends[0][0], reason)
 
     def _complain(self, peer: str, reason: str) -> None:
         now = self._clock.monotonic()
@@ -212,12 +207,12 @@ class _Greeting:
     def __init__(
         self,
         connection: socket.socket,
-        peer: tuple[str, int],
+        ends: Ends,
         greeted: Callable[[_Greeting, Header], None],
         failed: Callable[[_Greeting, str], None],
     ) -> None:
         self.socket = connection
-        self.peer = peer
+        self.ends = ends
         self.timer: Timer | None = None
         self._greeted = greeted
         self._failed = failed
@@ -259,6 +254,10 @@ class _Greeting:
         asyncio.get_running_loop().remove_reader(self.socket)
         if self.timer is not None:
             self.timer.cancel()
+
+
+def _ends(transport: asyncio.BaseTransport) -> Ends:
+    return transport.get_extra_info("peername"), transport.get_extra_info("sockname")
 
 
 def _plain(ip: str) -> str:

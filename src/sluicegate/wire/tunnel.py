@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 class Tunnel:
     """Joins the transport of a client with that of a target. `done` is set when it has ended."""
 
-    __slots__ = ("_deadlines", "_idle_s", "client", "deadline", "done", "exchange", "target")
+    __slots__ = (
+        "_deadlines",
+        "_half_closed",
+        "_idle_s",
+        "client",
+        "deadline",
+        "done",
+        "exchange",
+        "target",
+    )
 
     def __init__(
         self,
@@ -33,6 +42,7 @@ class Tunnel:
         self.target = target
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._deadlines = deadlines
+        self._half_closed = False
         self._idle_s = idle_s or float("inf")
         self.deadline = deadlines.now + self._idle_s
         deadlines.watch(self)
@@ -49,8 +59,9 @@ class Tunnel:
         self.client.write(data)
 
     def eof(self, other: asyncio.Transport) -> None:
-        """Tell `other` that no more bytes will come."""
-        if other.can_write_eof() and not other.is_closing():
+        """Tell `other` that no more bytes will come; end when both have said so."""
+        if not self._half_closed and other.can_write_eof() and not other.is_closing():
+            self._half_closed = True
             other.write_eof()
         else:
             self.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,9 +50,8 @@ def test_spaces_do_not_matter_and_names_are_fit_for_headers() -> None:
     ],
 )
 def test_a_mistake_is_answered_with_what_to_write(text: str, advice: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=re.escape(advice)):
         parse(text)
-    assert advice in str(caught.value)
 
 
 @given(
@@ -68,6 +69,8 @@ def test_what_is_written_reads_back_the_same(allowance: Allowance) -> None:
 @given(st.text(alphabet="0123456789/ -secondminutehourdayburst\n_٣", max_size=30))
 def test_no_text_does_anything_but_read_or_raise_valueerror(text: str) -> None:
     try:
-        assert parse(text).count > 0
-    except ValueError as error:
-        assert "write" in str(error)
+        allowance = parse(text)
+    except ValueError:
+        return
+    assert str(allowance).replace(" ", "").isascii()
+    assert allowance.count > 0

@@ -146,6 +146,13 @@ def test_a_services_own_older_headers_hold_only_where_they_are_tighter() -> None
         assert sent.header("x-ratelimit-remaining") == shown
 
 
+def test_limits_by_different_headers_do_not_share() -> None:
+    given = parts(MockClock())
+    for by in ("header:x-a", "header:x-b"):
+        policy = Policy(Config(allow=["1/day"], by=by), given)
+        assert run(policy, exchange(headers={"x-a": "same", "x-b": "same"})).status == 200
+
+
 def test_decisions_are_counted_by_place_and_limit() -> None:
     policy, given = made(MockClock(), "1/second", "5/day")
     for _ in range(3):

@@ -128,13 +128,13 @@ def test_a_cancelled_exchange_is_written_as_499_with_its_outcome() -> None:
 def test_the_query_is_written_only_when_told_and_without_its_secrets() -> None:
     log = Log(query=True)
     secret = "s3cr3t"
-    query = f"a=1&API_KEY={secret}&tok%65n={secret}&code&x=key={secret[:0]}&X-Amz-Signature={secret}"
+    query = (
+        f"a=1&API_KEY={secret}&tok%65n={secret}&code&x=key={secret[:0]}&X-Amz-Signature={secret}"
+    )
     run(log.policy, exchange(query=query))
     raw = log.raw[0]
     assert secret.encode() not in raw
-    assert log.line()["query"] == (
-        "a=1&API_KEY=***&tok%65n=***&code&x=key=&X-Amz-Signature=***"
-    )
+    assert log.line()["query"] == ("a=1&API_KEY=***&tok%65n=***&code&x=key=&X-Amz-Signature=***")
     run(log.policy, exchange())
     assert log.line()["query"] is None
 

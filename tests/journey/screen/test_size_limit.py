@@ -69,5 +69,5 @@ def test_the_smaller_of_two_bounds_holds(before: int, after: int) -> None:
 
 
 def test_a_bound_below_nothing_is_refused() -> None:
-    with pytest.raises((msgspec.ValidationError, ValueError), match="size|below 0"):
+    with pytest.raises(msgspec.ValidationError, match="expected a size such as `512`"):
         policy(-1)

@@ -72,15 +72,15 @@ def test_one_request_does_not_leak_into_the_next() -> None:
 @pytest.mark.parametrize("side", ["request", "response"])
 def test_names_that_are_not_the_operators_are_refused(side: str, how: str, name: str) -> None:
     given = [name] if how == "remove" else {name: "x"}
-    with pytest.raises(msgspec.ValidationError, match="is no header name|cannot be changed here"):
+    with pytest.raises(msgspec.ValidationError, match=r"is no header name|cannot be changed here"):
         convert({side: {how: given}}, Config)
 
 
-@pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb", "a\rb", "a\x00b", " a", "a\t", "€", "\n"])
+@pytest.mark.parametrize("value", ["s3\r\nb: c", "s3\n", "s3\rb", "s3\x00b", " s3", "s3\t", "s3€"])
 def test_values_that_would_break_a_head_are_refused_without_being_shown(value: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="the value of `x-a` has a line break") as e:
         convert({"request": {"set": {"x-a": value}}}, Config)
-    assert value.strip() == "" or value not in str(e.value)
+    assert "s3" not in str(e.value)
 
 
 def test_other_values_are_kept_to_the_letter() -> None:

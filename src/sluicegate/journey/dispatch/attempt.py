@@ -106,7 +106,7 @@ class Attempt:
         path = request.path.encode("ascii")
         if request.query is not None:
             path = b"%b?%b" % (path, request.query)
-        host = target.host_header or request.authority
+        host = target.host_header or request.authority or target.label.encode("ascii")
         start = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method.encode("ascii"), path, host)
         framing = b""
         if body is not None:
@@ -171,9 +171,14 @@ class Attempt:
         """Pass a piece of the body on."""
         self._exchange.chunk(data)
 
+    def on_pause(self) -> None:
+        """Send on what has come: the rest may take its time."""
+        self._exchange.sink.flush()
+
     def on_complete(self, trailers: Headers | None) -> None:
         """Pass the end on."""
         exchange = self._exchange
+        exchange.flow = None  # the connection may serve another exchange already: not ours to pause
         try:
             exchange.end(trailers)
         except SluicegateError as error:

@@ -20,11 +20,6 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 
     max_body: Annotated[Size, Meta(description="Bytes, such as `1MiB`. `0` allows no body at all.")]
 
-    def __post_init__(self) -> None:
-        """Refuse a bound below nothing."""
-        if self.max_body < 0:
-            raise ValueError("`max_body` is below 0")
-
 
 class Policy:
     """Answers 413: at once by the announced length, else when the stream passes the bound."""

@@ -52,6 +52,9 @@ class Receiver(Protocol):
     def on_data(self, data: bytes) -> None:
         """Take a piece of the body."""
 
+    def on_pause(self) -> None:
+        """Take notice that all that was read has been handed over, and the body goes on."""
+
     def on_complete(self, trailers: Headers | None) -> None:
         """Take notice that the response is whole. The connection has been given back already."""
 
@@ -237,7 +240,11 @@ class ClientConnection(asyncio.Protocol):
             if not self.closed:
                 self._fail(UpstreamInvalid(str(error)))
         else:
-            if not self._in_body and self._receiver is not None:
+            if self._receiver is None:
+                return
+            if self._in_body:
+                self._receiver.on_pause()
+            else:
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_HEAD_BYTES:
                     self._fail(UpstreamInvalid("the response head is too large"))
@@ -315,9 +322,9 @@ class ClientConnection(asyncio.Protocol):
         elif kind == _LENGTH:
             self._length = int(value)  # llhttp has checked: digits, once
         elif kind == _CODING:
-            self._coding = value
+            self._coding = value if self._coding is None else b"several"
         elif kind == _CONNECTION:
-            self._named = value
+            self._named = value if self._named is None else b"%b,%b" % (self._named, value)
         elif name == b"upgrade" and self._parser.get_status_code() == SWITCHING:
             self._headers.append((name, value))
 
@@ -368,6 +375,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _informational(self, status: int, receiver: Receiver) -> None:
         if status == SWITCHING:
+            if not self._parser.should_upgrade():
+                raise UpstreamInvalid("a 101 that names no protocol")
             self._in_body = self._switching = True
             return
         self._interim = True
@@ -402,7 +411,7 @@ class ClientConnection(asyncio.Protocol):
         """Drop the fields that `Connection` names (RFC 9110, section 7.6.1)."""
         for token in value.lower().split(b","):
             name = token.strip()
-            if name not in (b"close", b"keep-alive", b""):
+            if name not in (b"close", b"keep-alive", b"upgrade", b""):
                 self._headers.remove(name)
 
     def _arm(self, seconds: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from sluicegate.exchange import Exchange
 from sluicegate.wire.forwarded import Forwarding, TrustedProxies
 from sluicegate.wire.http1.head import IdSource
 from sluicegate.wire.http1.lines import StatusLines
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from sluicegate.clock import Clock
-    from sluicegate.exchange import Client, Request
+    from sluicegate.exchange import Client, Exchange
     from sluicegate.metrics import Metrics
     from sluicegate.settings import Http
     from sluicegate.snapshot.table import Snapshot
@@ -102,10 +101,6 @@ class ServerContext:
         del self.idle[oldest]
         oldest.drain()
         return False
-
-    def exchange(self, request: Request, client: Client, sink: ServerConnection) -> Exchange:
-        """Begin an exchange on the snapshot of this moment."""
-        return Exchange(request, client, sink, self.snapshot, self.clock)
 
     def start(self, exchange: Exchange) -> None:
         """Send an exchange on its journey, as a task of its own."""

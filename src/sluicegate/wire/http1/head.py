@@ -37,13 +37,15 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]
 IDS_AT_ONCE = 256
 """One call to the kernel for so many ids."""
 
-_KEEP = (b"keep-alive", b"close", b"")
+_KEEP = frozenset({b"keep-alive", b"close", b"upgrade", b""})
+"""Names in `Connection` that stand for no header we would pass on."""
 
 
 class Head:
     """Fields of one request head that mean something to the gateway; the rest is in `headers`."""
 
     size = 0
+    fed = 0
     target = b""
     host: bytes | None = None
     length: int | None = None
@@ -100,11 +102,9 @@ class Head:
         if self.expect is not None and self.expect.lower() != b"100-continue":
             raise Refused(EXPECTATION_FAILED, "only 100-continue is understood")
         host, path, query = parse_target(method, self.target)
-        authority = self.host if host is None else host
-        if authority is None:
-            if version != "1.0":
-                raise Refused(MALFORMED, "no Host header")
-            authority = b""
+        if not self.host and version != "1.0":
+            raise Refused(MALFORMED, "no Host header")
+        authority = host or self.host or b""
         request = Request()
         request.method = method
         request.version = version
@@ -145,12 +145,11 @@ class Head:
 
     def _connection(self, request: Request, named: bytes) -> None:
         """Drop what `Connection` names; find out about an upgrade."""
-        for token in named.lower().split(b","):
-            name = token.strip()
-            if name == b"upgrade" and self.upgrade is not None:
-                request.upgrade = self.upgrade.decode("latin-1").strip().lower()
-            elif name not in _KEEP:
-                self.headers.remove(name)
+        tokens = {token.strip() for token in named.lower().split(b",")}
+        if b"upgrade" in tokens and self.upgrade is not None and request.version == "1.1":
+            request.upgrade = self.upgrade.decode("latin-1").strip().lower()
+        if not tokens <= _KEEP:
+            self.headers[:] = [pair for pair in self.headers if pair[0] not in tokens]
 
     def _identify(self, request: Request, context: IdSource) -> None:
         """Carry or create `X-Request-Id` and `traceparent`."""

@@ -70,6 +70,8 @@ class RequestReader(ResponseWriter):
 
     def parse(self, data: bytes) -> None:
         """Parse what came; raises what a callback of ours should not have."""
+        # Told apart from bodies and earlier requests in the same read, which are no head's bytes.
+        requests = self._requests if self._body is None else -1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -82,9 +84,9 @@ class RequestReader(ResponseWriter):
         except httptools.HttpParserError as error:
             self.refuse(self._syntax(data, error))
         else:
-            if self._in_head:
-                self._head.size += len(data)
-                if self._head.size > self._context.http.max_header_bytes:
+            if self._in_head and self._requests == requests:
+                self._head.fed += len(data)
+                if self._head.fed > self._context.http.max_header_bytes:
                     self.refuse(Refused(HEADERS_TOO_LARGE))
 
     def _syntax(self, data: bytes, error: httptools.HttpParserError) -> Refused:

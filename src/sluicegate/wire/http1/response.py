@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DRAIN_BYTES = 65536
 """How much of an unread body is dropped before a kept connection is closed instead."""
+COPY_BYTES = 16384
+"""Up to here copying a body behind its head is cheaper than a vector write."""
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """`struct linger` that makes close() send a reset (socket(7))."""
 
@@ -34,6 +36,7 @@ class ResponseWriter:
         "_context",
         "_keep_alive",
         "_mute",
+        "_unsent",
         "_write_paused",
         "transport",
     )
@@ -42,6 +45,7 @@ class ResponseWriter:
         """Start with nothing written."""
         self._context = context
         self._keep_alive = True
+        self._unsent: list[bytes] = []
         self._close_after = self._chunking = self._mute = self._write_paused = False
         self.transport: asyncio.Transport
 
@@ -64,18 +68,23 @@ class ResponseWriter:
                 lines.append(b"transfer-encoding: chunked")
             else:
                 exchange.keep_alive = False
-        self._keep_alive = exchange.keep_alive and self._may_keep(exchange)
+        self._keep_alive = exchange.keep_alive and (
+            request.body is None or self._may_keep(exchange)
+        )
+        if context.draining or self._close_after:
+            self._keep_alive = False
         if not self._keep_alive:
             lines.append(b"connection: close")
         elif request.version == "1.0":
             lines.append(b"connection: keep-alive")
         lines.append(context.tail_lines(request.request_id, response.dated))
-        self.transport.write(context.status_lines[status] + b"\r\n".join(lines))
+        self._unsent.append(context.status_lines[status] + b"\r\n".join(lines))
         if self._write_paused and exchange.flow is not None:
             exchange.flow.pause()
 
     def send_upgrade(self, exchange: Exchange, headers: Headers) -> None:
         """Write `101 Switching Protocols`."""
+        self.flush()
         line = self._context.status_lines[101]
         self.transport.write(line + fields(headers) + b"connection: upgrade\r\n\r\n")
         exchange.upgraded = True
@@ -89,26 +98,36 @@ class ResponseWriter:
         if self._mute or not data:
             return
         if self._chunking:
-            self.transport.writelines([b"%x\r\n" % len(data), data, b"\r\n"])
+            self._unsent += (b"%x\r\n" % len(data), data, b"\r\n")
         else:
-            self.transport.write(data)
+            self._unsent.append(data)
 
     def send_end(self, trailers: Headers | None) -> None:
         """Write the end of the body."""
         if self._chunking:
-            self.transport.write(last_chunk(trailers))
+            self._unsent.append(last_chunk(trailers))
+        self.flush()
+
+    def flush(self) -> None:
+        """Give what is written to the kernel, in one call: a response in one read is one write."""
+        pieces = self._unsent
+        if len(pieces) == 1:
+            self.transport.write(pieces[0])
+        elif len(pieces) == 2 and len(pieces[1]) <= COPY_BYTES:  # noqa: PLR2004 - head and body
+            self.transport.write(pieces[0] + pieces[1])
+        elif pieces:
+            self.transport.writelines(pieces)
+        self._unsent = []
 
     def cut(self) -> None:
         """Close with a reset where the end of the body is the end of the connection."""
         if not self._chunking and (sock := self.transport.get_extra_info("socket")) is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed already
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def _may_keep(self, exchange: Exchange) -> bool:
-        """Whether the connection can be used again after this answer."""
-        if self._context.draining or self._close_after:
-            return False
+        """Whether the rest of the request's body is no obstacle to keeping the connection."""
         body = exchange.request.body
         if body is None or body.ended:
             return True

@@ -25,6 +25,7 @@ from sluicegate.errors import (
     UPSTREAM_TIMEOUT,
     Refused,
 )
+from sluicegate.exchange import Exchange
 from sluicegate.wire.http1.lines import CONTINUE
 from sluicegate.wire.http1.names import RequestField
 from sluicegate.wire.http1.patience import Patience, peer_closed
@@ -32,7 +33,7 @@ from sluicegate.wire.http1.reader import RequestReader
 from sluicegate.wire.http1.response import DRAIN_BYTES
 
 if TYPE_CHECKING:
-    from sluicegate.exchange import Exchange, Request
+    from sluicegate.exchange import Request
     from sluicegate.wire.http1.context import ServerContext
     from sluicegate.wire.tunnel import Tunnel
 
@@ -58,6 +59,7 @@ class ServerConnection(RequestReader, asyncio.Protocol):
         "_patience",
         "_paused",
         "_tail",
+        "_unreadable",
         "closed",
         "deadline",
         "tunnel",
@@ -67,7 +69,7 @@ class ServerConnection(RequestReader, asyncio.Protocol):
         """Start before anything was received."""
         super().__init__(context)
         self._tail: bytes | None = None
-        self._lingering = False
+        self._lingering = self._unreadable = False
         self._patience: Patience | None = None
         self._paused = 0
         self._drain_left = DRAIN_BYTES
@@ -101,7 +103,7 @@ class ServerConnection(RequestReader, asyncio.Protocol):
             self.tunnel.from_client(data)
         elif self._tail is not None:
             self._tail += data
-        elif not self._lingering and not self._close_after:
+        elif not self._lingering and not self._unreadable:
             self.parse(data)
         elif self._lingering:
             self._drain_left -= len(data)
@@ -167,7 +169,8 @@ class ServerConnection(RequestReader, asyncio.Protocol):
             return
         body = exchange.request.body
         if not self._keep_alive or self._close_after:
-            self._linger() if body is not None and not body.ended else self._close()
+            unread = exchange.refused is not None or (body is not None and not body.ended)
+            self._linger() if unread else self._close()
         elif body is not None and not body.ended:
             body.detach()
             self._drain_left = DRAIN_BYTES
@@ -248,7 +251,10 @@ class ServerConnection(RequestReader, asyncio.Protocol):
 
     def accept(self, request: Request, *, keep_alive: bool) -> None:
         """Start an exchange, or let it wait for the one before."""
-        exchange = self._context.exchange(request, self._client, self)
+        if self._lingering:
+            return  # our side was shut in the middle of this very segment
+        context = self._context
+        exchange = Exchange(request, self._client, self, context.snapshot, context.clock)
         if not keep_alive:
             exchange.keep_alive = False
         if self._exchange is None and not self._queue:
@@ -266,7 +272,7 @@ class ServerConnection(RequestReader, asyncio.Protocol):
         elif self._exchange is None:
             # Answered at once: the bytes are the next request.
             self._parser = httptools.HttpRequestParser(self)
-            if rest and not self._lingering and not self._close_after:
+            if rest and not self._lingering and not self._unreadable:
                 self.parse(rest)
         else:
             self._tail = rest
@@ -280,13 +286,14 @@ class ServerConnection(RequestReader, asyncio.Protocol):
                 self._close()  # the answer has been given, this was the rest of its request
                 return
             if self._exchange is not None and self._exchange.request.body is self._body:
-                self._close_after = True
+                self._close_after = self._unreadable = True
                 return
-        self._close_after = True
+        self._unreadable = True
         self._in_head = False
         client = self._client
         request = self._head.refused_request("-", client, self._context.ids)
-        exchange = self._context.exchange(request, client, self)
+        context = self._context
+        exchange = Exchange(request, client, self, context.snapshot, context.clock)
         exchange.refused = error
         exchange.keep_alive = False
         self._context.idle.pop(self, None)
@@ -303,7 +310,8 @@ class ServerConnection(RequestReader, asyncio.Protocol):
 
     def over(self) -> None:
         """Take notice that such a body has ended."""
-        self._rest()
+        if not self._lingering:
+            self._rest()
 
     # --- steps ----------
 

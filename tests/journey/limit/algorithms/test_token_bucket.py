@@ -31,9 +31,10 @@ BUCKETS = st.builds(
     TokenBucket,
     rate=st.integers(1, 5000),
     period_us=st.sampled_from([SECOND, 60 * SECOND, 3600 * SECOND, 86400 * SECOND]),
-    burst=st.integers(1, 2000),
+    burst=st.integers(1, 60),
 )
-HISTORY = st.lists(st.tuples(st.integers(-2 * SECOND, 10 * SECOND), st.integers(1, 30)))
+PAUSES = st.integers(0, 1000) | st.integers(-2 * SECOND, 10 * SECOND)
+HISTORY = st.lists(st.tuples(PAUSES, st.integers(1, 30)))
 
 
 def play(

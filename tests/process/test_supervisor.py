@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.gateway import Gateway, gateway
+from support.loops import in_thread
+from support.ports import eventually
+from support.raw_http import get
+from support.upstreams import Upstream, answering, response
+
+IMPATIENT = """
+import sys
+from pathlib import Path
+from sluicegate.logs import configure_logging
+from sluicegate.process import runtime
+from sluicegate.process.serve import serve
+from sluicegate.process.slot import Timings
+
+configure_logging()
+timings = Timings(beat_s=0.1, silence_s={silence_s}, adopt_after_s=0.1)
+sys.exit(runtime.run(serve(Path(sys.argv[1]), terminal=False, timings=timings)))
+"""
+
+RESTARTS = 'sluicegate_worker_restarts_total{cause="%s"}'
+
+
+@contextmanager
+def replica(folder: Path, silence_s: float = 10) -> Iterator[Gateway]:
+    """Run two workers in front of an upstream that answers `hi`."""
+    with in_thread(Upstream(answering(response(body=b"hi")))) as upstream:
+        yaml = f"services:\n  s: {{targets: ['{upstream.url}']}}\n"
+        yaml += "routes:\n  r: {match: {path: /a}, service: s}\n"
+        program = ("-c", IMPATIENT.format(silence_s=silence_s))
+        with gateway(folder, yaml, program=program, SLUICEGATE_GATEWAY_WORKERS="2") as up:
+            eventually(lambda: phases(up) == ["ready", "ready"], "both workers serve")
+            yield up
+
+
+def workers(running: Gateway) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(running.actuator("health").body)["workers"]
+    return found
+
+
+def phases(running: Gateway) -> list[str]:
+    return [worker["phase"] for worker in workers(running)]
+
+
+def requests(running: Gateway) -> float:
+    metrics = running.metrics()
+    return sum(v for k, v in metrics.items() if k.startswith("sluicegate_requests_total"))
+
+
+def ended(pid: int) -> bool:
+    """Say whether a process that is not our child is gone."""
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_killed_worker_is_replaced_and_counters_do_not_fall(tmp_path: Path) -> None:
+    with replica(tmp_path) as up:
+        assert [get(up.port, "/a").status for _ in range(20)] == [200] * 20
+        before = requests(up)
+        assert before == 20
+        victim = workers(up)[0]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: workers(up)[0]["restarts"] == 1, "the death is noticed")
+        assert requests(up) >= before
+        eventually(lambda: phases(up) == ["ready", "ready"], "it is replaced")
+        assert workers(up)[0]["pid"] != victim
+        assert requests(up) >= before
+        assert up.metrics()[RESTARTS % "crashed"] == 1
+
+
+def test_a_sibling_serves_the_connections_of_a_slot_without_a_worker(tmp_path: Path) -> None:
+    with replica(tmp_path) as up:
+        victim = workers(up)[0]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: workers(up)[0]["pid"] not in {victim, None}, "a successor begins")
+        successor = workers(up)[0]["pid"]
+        os.kill(successor, signal.SIGSTOP)
+        assert workers(up)[0]["phase"] != "ready"
+        # 20 connections spread over both sockets; none hangs in the queue of the dead one.
+        assert [get(up.port, "/a").status for _ in range(20)] == [200] * 20
+        os.kill(successor, signal.SIGCONT)
+        eventually(lambda: phases(up) == ["ready", "ready"], "the successor serves")
+        assert [get(up.port, "/a").status for _ in range(20)] == [200] * 20
+
+
+def test_a_silent_worker_is_shown_with_its_last_values_then_killed_and_replaced(
+    tmp_path: Path,
+) -> None:
+    with replica(tmp_path, silence_s=3) as up:
+        assert [get(up.port, "/a").status for _ in range(20)] == [200] * 20
+        assert requests(up) == 20
+        victim = workers(up)[1]["pid"]
+        os.kill(victim, signal.SIGSTOP)
+        eventually(lambda: phases(up)[1] == "silent", "the silence is noticed")
+        metrics = up.metrics()
+        assert metrics['sluicegate_worker_stale{worker="1"}'] == 1
+        assert metrics['sluicegate_worker_stale{worker="0"}'] == 0
+        assert requests(up) == 20
+        eventually(lambda: up.metrics()[RESTARTS % "silent"] == 1, "it is killed")
+        assert ended(victim)
+        eventually(lambda: phases(up) == ["ready", "ready"], "it is replaced")
+        assert requests(up) == 20
+
+
+def test_workers_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
+    with replica(tmp_path) as up:
+        below = up.workers()
+        assert len(below) >= 3
+        up.process.kill()
+        eventually(lambda: all(map(ended, below)), "every process below it ends")
+        up.expected_exit = -signal.SIGKILL
+
+
+def test_a_killed_management_process_is_replaced(tmp_path: Path) -> None:
+    with replica(tmp_path) as up:
+        known = {worker["pid"] for worker in workers(up)}
+        others = [pid for pid in up.workers() if pid not in known]
+        (management,) = [pid for pid in others if b"process.management" in command(pid)]
+        os.kill(management, signal.SIGKILL)
+        eventually(lambda: ended(management), "it ends")
+        eventually(up.healthy, "the management port answers again")
+        assert up.metrics()[RESTARTS % "crashed"] == 0
+
+
+def command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+
+from support.configuration import faults_of, messages_of
+
+PEPPER = "p" * 32
+KEY = "k" * 16
+HASH = hmac.new(PEPPER.encode(), KEY.encode(), hashlib.sha256).hexdigest()
+SERVICES = "services: {a: {targets: ['http://a:1']}, b: {targets: ['http://b:1']}}\n"
+PEPPERS = f"peppers: {{main: {PEPPER}}}\n"
+
+
+def test_a_route_names_services_that_are_there() -> None:
+    text = SERVICES + (
+        "routes:\n"
+        "  x: {match: {path: /x}, service: aa}\n"
+        "  y: {match: {path: /y}, service: [{service: b, weight: 1}, {service: c, weight: 1}]}\n"
+    )
+    assert messages_of(text) == {
+        "routes.x.service": "there is no service `aa`; did you mean `a`?",
+        "routes.y.service[1].service": "there is no service `c`; expected a name under `services`",
+    }
+
+
+def test_a_service_with_a_fault_of_its_own_is_still_there() -> None:
+    text = "services: {a: {}}\nroutes: {x: {match: {}, service: a}}\n"
+    assert list(messages_of(text)) == ["services.a"]
+
+
+def test_a_route_needs_a_service_or_a_policy_that_answers() -> None:
+    text = "routes:\n  x: {match: {path: /x}}\n  y: {match: {path: /y}, policies: [%s]}\n"
+    assert messages_of(text % "{redirect: {path: /z}}") == {
+        "routes.x": "nothing answers; expected `service`, or a policy such as `redirect`"
+    }
+    top = "policies: [{redirect: {path: /z}}]\nroutes: {x: {match: {}}}\n"
+    assert messages_of(top) == {}
+
+
+def test_a_route_whose_service_is_malformed_has_that_one_fault() -> None:
+    assert list(messages_of("routes: {x: {match: {}, service: 12}}\n")) == ["routes.x.service"]
+
+
+def test_one_weight_is_above_0() -> None:
+    text = (
+        "services: {a: {targets: [{url: 'http://a:1', weight: 0}]}}\n"
+        "routes: {x: {match: {}, service: [{service: a, weight: 0}]}}\n"
+    )
+    assert messages_of(text) == {
+        "services.a.targets": "every weight is 0; expected one above",
+        "routes.x.service": "every weight is 0; expected one above",
+    }
+
+
+def test_a_target_is_listed_once() -> None:
+    text = "services: {a: {targets: ['http://a:1', {url: 'http://a:1'}]}}\n"
+    assert messages_of(text) == {
+        "services.a.targets[1]": "http://a:1 is here twice; give it a `weight` instead"
+    }
+
+
+def test_a_consumer_names_a_plan_that_is_there() -> None:
+    text = "plans: {free: {}}\nconsumers: {bob: {plan: fre}, eve: {plan: free}}\n"
+    assert messages_of(text) == {
+        "consumers.bob.plan": "there is no plan `fre`; did you mean `free`?"
+    }
+
+
+def test_a_key_is_either_a_hash_or_a_value() -> None:
+    text = PEPPERS + f"consumers: {{bob: {{keys: [{{}}, {{hash: 'main:{HASH}', value: {KEY}}}]}}}}"
+    assert messages_of(text) == {
+        "consumers.bob.keys[0]": "found neither; expected one of `hash` and `value`",
+        "consumers.bob.keys[1]": "found both; expected one of `hash` and `value`",
+    }
+
+
+def test_a_hash_names_a_pepper_that_is_there() -> None:
+    text = PEPPERS + f"consumers: {{bob: {{keys: [{{hash: 'mian:{HASH}'}}]}}}}"
+    assert messages_of(text) == {
+        "consumers.bob.keys[0].hash": "there is no pepper `mian`; did you mean `main`?"
+    }
+
+
+def test_short_peppers_and_keys_are_refused() -> None:
+    text = f"peppers: {{a: {'x' * 31}}}\nconsumers: {{bob: {{keys: [{{value: short}}]}}}}\n"
+    assert messages_of(text) == {
+        "peppers.a": "found 31 characters; expected at least 32 characters",
+        "consumers.bob.keys[0].value": "found 5 characters; expected at least 16 characters",
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"value: {KEY}", f"value: {KEY}"),
+        (f"hash: 'main:{HASH}'", f"hash: 'main:{HASH}'"),
+        (f"hash: 'main:{HASH}'", f"value: {KEY}"),
+        (f"value: {KEY}", f"hash: 'main:{HASH}'"),
+    ],
+)
+def test_two_consumers_never_share_a_key(one: str, other: str) -> None:
+    text = PEPPERS + f"consumers:\n  a: {{keys: [{{{one}}}]}}\n  b: {{keys: [{{{other}}}]}}\n"
+    (fault,) = faults_of(text)
+    assert (fault.path, fault.line) == ("consumers.b.keys[0]", 4)
+    assert fault.message == "the same key as `consumers.a.keys[0]`"
+
+
+def test_a_secret_is_never_in_a_fault() -> None:
+    text = (
+        "peppers: {main: '${env:PEPPER}'}\n"
+        "consumers:\n"
+        "  a: {keys: [{value: '${env:KEY}'}, {hash: '${env:KEY}'}]}\n"
+        "  b: {keys: [{value: '${env:KEY}'}], plan: '${env:KEY}'}\n"
+        "gateway: {listen: '${env:KEY}', workers: '${env:KEY}', trusted_proxies: ['${env:KEY}']}\n"
+        "routes: {x: {match: {path: '${env:KEY}', host: '${env:KEY}:1'}, service: '${env:KEY}'}}\n"
+        "services: {s: {targets: ['${env:KEY}'], balance: '${env:KEY}', tls: {ca: '${env:KEY}'}}}\n"
+        "policies: [{rate_limit: {allow: ['${env:KEY}'], by: '${env:KEY}'}}]\n"
+    )
+    secret = "hunter2-hunter2-hunter2"
+    faults = faults_of(text, {"PEPPER": secret, "KEY": secret})
+    assert len(faults) >= 10
+    assert [fault for fault in faults if "hunter2" in fault.message + fault.path] == []
+
+
+def test_a_limit_counted_in_memory_takes_one_worker() -> None:
+    limit = "plans: {p: {policies: [{rate_limit: {allow: [1/second]}}]}}\n"
+    assert messages_of("gateway: {workers: 2}\n" + limit) == {
+        "gateway.workers": "2 workers with `memory://` and a `rate_limit`: it counts in this "
+        "process's memory; each worker would admit the whole limit: set gateway.workers to 1"
+    }
+    for workers in ("1", "auto"):
+        assert messages_of(f"gateway: {{workers: {workers}}}\n" + limit) == {}
+    assert messages_of("gateway: {workers: 2}\n") == {}

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sluicegate.model.units import convert, encode_hook
+from sluicegate.settings import Settings
+
+
+def test_everything_has_a_default_that_is_valid() -> None:
+    written = msgspec.to_builtins(Settings(), enc_hook=encode_hook)
+    assert convert(written, Settings) == convert({}, Settings) == Settings()
+
+
+def test_the_defaults_are_safe() -> None:
+    settings = Settings()
+    assert settings.management.listen.startswith("127.0.0.1:")
+    assert settings.gateway.trusted_proxies == []
+    assert settings.gateway.http.underscores == "refuse"
+    assert settings.gateway.http.header_timeout == 10
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Settings().gateway.http.max_headers = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"gateway": {"workers": 0}},
+        {"gateway": {"workers": "many"}},
+        {"gateway": {"tls": {"certificates": []}}},
+        {"gateway": {"listen": "8080"}},
+        {"state": {"url": "redis://x"}},
+        {"region": {"name": "EU West"}},
+        {"region": {"name": "eu\n"}},
+        {"unknown": 1},
+    ],
+)
+def test_what_makes_no_sense_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        convert(value, Settings)
