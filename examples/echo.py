@@ -20,7 +20,7 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes
 
-    def answer(self) -> None:
+    def do_POST(self) -> None:
         """Say which port this is, and what came."""
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         if self.path.startswith("/slow"):
@@ -39,7 +39,7 @@ class Echo(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, with a stream where one is asked for."""
         if not self.path.startswith("/events"):
-            self.answer()
+            self.do_POST()
             return
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
@@ -49,7 +49,7 @@ class Echo(BaseHTTPRequestHandler):
             self.wfile.write(b"data: %d\n\n" % number)
             time.sleep(PAUSE_S)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+    do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - http.server's names
 
     def log_message(self, *_: object) -> None:
         """Stay quiet."""

@@ -139,7 +139,7 @@ class DataPlane:
         """Accept connections on a bound socket, which stays the caller's."""
         listener = Listener(
             sock,
-            functools.partial(ServerConnection, self.context),
+            functools.partial(ServerConnection, self.context),  # type: ignore[arg-type]  # by its methods
             self.settings.gateway,
             self._trusted,
             self.clock,
@@ -272,7 +272,7 @@ async def serve_app(
     )
     context.snapshot = None  # type: ignore[assignment]  # the application does not look at it
     factory = functools.partial(ServerConnection, context)
-    listener = Listener(sock, factory, gateway, nobody, clock)
+    listener = Listener(sock, factory, gateway, nobody, clock)  # type: ignore[arg-type]  # as above
     context.describe = listener.describe
     deadlines.start()
     await listener.start()

@@ -5,7 +5,10 @@ HTTP/1.1 names carry no case (RFC 9110, section 5.1), HTTP/2 sends them in lower
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
 
+
+@mypyc_attr(native_class=False)
 class Headers(list[tuple[bytes, bytes]]):
     """A list with look-ups. A name may occur more than once; order is kept."""
 

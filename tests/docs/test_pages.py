@@ -12,10 +12,17 @@ import yaml
 from sluicegate.cli.check import accept
 from sluicegate.errors import ConfigError
 from support.certificates import Authority
-from support.pages import ROOT, Block, Shell, blocks, commands, matches, pages, play
+from support.pages import ROOT, Block, blocks, commands, matches, pages
+from support.shell import Shell, play
 
 PAGES = pages()
-CONFIGURATIONS = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+CONFIGURATIONS = [
+    block
+    for page in PAGES
+    for block in blocks(page)
+    # What a page checks itself has its keys and packages only there.
+    if block.language == "yaml" and f"$ sluicegate check {block.file}\n" not in page.read_text()
+]
 SESSIONS = [page for page in PAGES if any(b.language == "console" for b in blocks(page))]
 LANGUAGES = {"yaml", "yaml fault", "console", "text", "python", "toml"}
 README_LINES = 150
@@ -85,7 +92,9 @@ def place(file: Path, target: Path) -> None:
 
 
 def test_every_block_says_what_it_is() -> None:
-    wrong = [f"{b}: `{b.language}`" for p in PAGES for b in blocks(p) if b.language not in LANGUAGES]
+    wrong = [
+        f"{b}: `{b.language}`" for p in PAGES for b in blocks(p) if b.language not in LANGUAGES
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -693,6 +693,7 @@ def test_a_large_transfer_through_a_tunnel_is_whole(tmp_path: Path) -> None:
         client.send(asked("/ws")[:-2] + WEBSOCKET)
         assert client.answer().status == 101
         assert len(client.read_all()) == size
+        client.end_sending()
         settles(at)
 
 

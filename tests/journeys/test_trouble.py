@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -147,29 +147,27 @@ async def cut_between_chunks(talk: Talk) -> None:
     await talk.send(CHUNKED_HEAD + b"3\r\nabc\r\n")
 
 
-async def bad_chunk(talk: Talk) -> None:
-    await talk.send(CHUNKED_HEAD + b"3\r\nabc\r\nzz\r\n")
-
-
-@pytest.mark.parametrize("answer", [cut_in_length, cut_in_chunk, cut_between_chunks, bad_chunk])
+@pytest.mark.parametrize("answer", [cut_in_length, cut_in_chunk, cut_between_chunks])
+@pytest.mark.parametrize("last", [b"", b"zz\r\n"])
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 def test_a_response_that_is_cut_is_cut_to_the_client_too(
-    tmp_path: Path, answer: Callable[[Talk], object], version: bytes
+    tmp_path: Path, answer: Callable[[Talk], Awaitable[None]], version: bytes, last: bytes
 ) -> None:
     go = threading.Event()
 
     async def script(talk: Talk) -> None:
         await talk.head()
-        await answer(talk)  # type: ignore[misc]
+        await answer(talk)
         while not go.is_set():
             await asyncio.sleep(0.001)
+        if last:  # for chunks it is no size; it is too short for the rest
+            await talk.send(last)
 
     with front(tmp_path, script) as at, at.connect() as client:
         client.send(b"GET / HTTP/" + version + b"\r\n" + HOST + b"\r\n")
         head = client.head()
         assert head.status == 200
-        if answer is not bad_chunk:
-            client.read_until(b"abc")
+        client.read_until(b"abc")
         go.set()
         if "chunked" in (head.get("transfer-encoding") or ""):
             assert not client.read_all().endswith(b"0\r\n\r\n")
@@ -178,8 +176,7 @@ def test_a_response_that_is_cut_is_cut_to_the_client_too(
                 while client.sock.recv(100):
                     continue
         else:
-            assert len(client.read_all()) < 10
-        assert at.plane.counted("sluicegate_requests_total") >= 0
+            assert len(client.read_all()) < 7
         settles(at)
 
 
@@ -660,6 +657,18 @@ def flood(client: Connection) -> int:
         client.sock.settimeout(10)
 
 
+def read_body(client: Connection, count: int) -> None:
+    """Read a head and `count` bytes of body that are all `a`."""
+    client.head()
+    left = count - len(client.buffer)
+    while left:
+        data = client.sock.recv(min(left, 1 << 20))
+        assert data
+        assert data == b"a" * len(data)
+        left -= len(data)
+    client.buffer = b""
+
+
 def test_a_slow_reader_of_a_large_response_holds_the_upstream_back(tmp_path: Path) -> None:
     size, sent = 48 * MB, [0]
 
@@ -681,9 +690,17 @@ def test_a_slow_reader_of_a_large_response_holds_the_upstream_back(tmp_path: Pat
                 at.do(lambda: None)
         assert sent[0] < size * 0.6
         assert at.do(lambda: write_buffer(at)) < 1 * MB
-        answer = client.answer()
-        assert len(answer.body) == size
+        read_body(client, size)
         settles(at)
+
+
+async def count_body(talk: Talk, size: int = 30 * MB) -> None:
+    """Answer a request with the size of its body, without keeping it."""
+    await talk.head()
+    count = 0
+    while count < size:
+        count += len(await talk.reader.read(1 << 20))
+    await talk.send(response(body=b"%d" % count))
 
 
 def test_a_slow_upstream_holds_a_large_request_back(tmp_path: Path) -> None:
@@ -728,7 +745,7 @@ def test_a_body_that_no_stage_reads_yet_is_not_piled_up(tmp_path: Path) -> None:
             await asyncio.sleep(0.001)
         await chain(exchange)
 
-    with front(tmp_path, echo) as at, at.connect() as client:
+    with front(tmp_path, count_body) as at, at.connect() as client:
         route = at.plane.inner.snapshot.routes["all"]  # type: ignore[union-attr]
         chain, route.chain = route.chain, waits  # type: ignore[assignment]
         client.send(POST + b"Content-Length: %d\r\n\r\n" % (30 * MB))
@@ -739,7 +756,7 @@ def test_a_body_that_no_stage_reads_yet_is_not_piled_up(tmp_path: Path) -> None:
         assert body.received < 1 * MB
         gate.set()
         client.send(b"a" * (30 * MB - sent))
-        assert client.answer().status == 200
+        assert client.answer().body == b"%d" % (30 * MB)
 
 
 def test_a_slow_reader_of_a_tunnel_holds_the_other_end_back(tmp_path: Path) -> None:
@@ -757,13 +774,12 @@ def test_a_slow_reader_of_a_tunnel_holds_the_other_end_back(tmp_path: Path) -> N
 
     with front(tmp_path, script) as at, at.connect() as client:
         client.send(GET[:-2] + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n")
-        assert client.answer().status == 101
         at.wait(lambda: write_buffer(at) > 65536, "the client's buffers are full")
         for _ in range(200):
             at.do(lambda: None)
         assert sent[0] < size * 0.7
         assert at.do(lambda: write_buffer(at)) < 1 * MB
-        assert len(client.read_exactly(size)) == size
+        read_body(client, size)
 
 
 def test_a_tunnel_without_traffic_ends_in_time(tmp_path: Path) -> None:
@@ -808,7 +824,7 @@ def test_a_held_back_response_does_not_pause_the_connection_of_the_next_exchange
         at.wait(lambda: write_buffer(at) > 65536, "the slow client's buffers are full")
         assert other.request(GET).body == b"small"
         assert at.upstream.connections == 1
-        assert len(slow.answer().body) == 40 * MB
+        read_body(slow, 40 * MB)
 
 
 def test_chunks_are_cut_when_the_upstream_sends_a_bad_one_late(tmp_path: Path) -> None:
@@ -817,3 +833,15 @@ def test_chunks_are_cut_when_the_upstream_sends_a_bad_one_late(tmp_path: Path) -
         client.send(GET)
         assert not client.read_all().endswith(b"0\r\n\r\n")
         settles(at)
+
+
+def test_a_client_that_is_gone_when_its_next_request_begins_is_counted_out(tmp_path: Path) -> None:
+    """Reading is resumed for the second one, and there is the end, before its task has begun."""
+    with front(tmp_path, echo) as at, at.connect() as client:
+        with at.held():
+            client.send(GET * 2)
+            client.end_sending()
+        at.wait(lambda: not at.open, "the connection is forgotten")
+        settles(at)
+        assert at.do(lambda: len(at.plane.logs)) == 2
+

@@ -162,7 +162,7 @@ def front(
                 at.call(_end(running, at.clock))
                 at.call(at.upstream.stop())
         if not expects_errors:
-            assert not at.failures
+            assert not at.failures, at.failures
             assert [line for line in at.logs if line["log_level"] == "error"] == []
     finally:
         at.stop()

@@ -105,10 +105,10 @@ async def serve(prepared: Prepared) -> int:
     host, port = _split(prepared.upstream)
     server = await quickstart_upstream.start(host, port)
     try:
-        # A session of its own: Ctrl-C reaches it once, from here, as SIGTERM.
+        # In this process group, so that whatever ends the group ends it too. Ctrl-C reaches it from
+        # the terminal and again from here; so close together, both are one wish (process/signals).
         process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "sluicegate", "run", str(prepared.file)],
-            start_new_session=True,
+            *[sys.executable, "-m", "sluicegate", "run", str(prepared.file)]
         )
         stopping = asyncio.create_task(stop.wait())
         welcoming = asyncio.create_task(_welcome(prepared))

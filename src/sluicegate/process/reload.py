@@ -76,7 +76,7 @@ class Reloader:
             self._failed(error.faults)
             return
         self._warn_of_settings(loaded.settings)
-        faults = await self._certificates()
+        faults = await self._target.apply_tls()
         if not faults and loaded.resources.revision != self.configuration.resources.revision:
             faults = await self._target.apply(loaded.resources)
         if faults:
@@ -100,11 +100,6 @@ class Reloader:
         while True:
             await self._setup.watch.changed()
             self._setup.reload_asked.set()
-
-    async def _certificates(self) -> list[Fault]:
-        if self._started_with.gateway.tls is None:
-            return []
-        return await self._target.apply_tls()
 
     def _failed(self, faults: list[Fault]) -> None:
         self._outcomes.cell("failure").value += 1

@@ -159,7 +159,7 @@ class Pool:
     async def _open(self, address: str) -> ClientConnection:
         loop = asyncio.get_running_loop()
         context, name = (self._tls[0](), self._tls[1]) if self._tls else (None, None)
-        _, connection = await loop.create_connection(
+        _, connection = await loop.create_connection(  # type: ignore[type-var]  # a protocol by its methods
             lambda: ClientConnection(self, self._deadlines, self._names, loop),
             address,
             self._port,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 from sluicegate.wire.forwarded import Forwarding, TrustedProxies
 from sluicegate.wire.http1.head import IdSource
 from sluicegate.wire.http1.lines import StatusLines
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 VIA = b"via: 1.1 sluicegate\r\nx-request-id: "
 
 
+@mypyc_attr(native_class=False)
 class Methods(dict[bytes, str]):
     """Method as received to its name; llhttp knows all that can occur."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,6 +19,7 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 REASONS[499] = b"Client Closed Request"
 
 
+@mypyc_attr(native_class=False)
 class StatusLines(dict[int, bytes]):
     """Status to `HTTP/1.1 200 OK` and CRLF."""
 

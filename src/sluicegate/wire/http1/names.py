@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from mypy_extensions import mypyc_attr
+
 
 class RequestField(IntEnum):
     """What a field of a request is to us; `PLAIN` is passed on.
@@ -103,6 +105,7 @@ def _response_field(name: bytes) -> ResponseField:
     return _RESPONSE.get(name, ResponseField.PLAIN)
 
 
+@mypyc_attr(native_class=False)
 class RequestNames(dict[bytes, tuple[bytes, int]]):
     """Name as received to (lower-case name, RequestField)."""
 
@@ -117,6 +120,7 @@ class RequestNames(dict[bytes, tuple[bytes, int]]):
         return entry
 
 
+@mypyc_attr(native_class=False)
 class ResponseNames(dict[bytes, tuple[bytes, int]]):
     """Name as received to (lower-case name, ResponseField)."""
 

@@ -84,14 +84,15 @@ class ResponseWriter:
 
     def send_upgrade(self, exchange: Exchange, headers: Headers) -> None:
         """Write `101 Switching Protocols`."""
-        self.flush()
         line = self._context.status_lines[101]
-        self.transport.write(line + fields(headers) + b"connection: upgrade\r\n\r\n")
+        self._unsent.append(line + fields(headers) + b"connection: upgrade\r\n\r\n")
+        self.flush()
         exchange.upgraded = True
 
     def send_informational(self, status: int, headers: Headers) -> None:
         """Write a 1xx response. The caller knows that the client speaks HTTP/1.1."""
-        self.transport.write(self._context.status_lines[status] + fields(headers) + b"\r\n")
+        self._unsent.append(self._context.status_lines[status] + fields(headers) + b"\r\n")
+        self.flush()
 
     def send_body(self, data: bytes) -> None:
         """Write a piece of the body."""
@@ -110,14 +111,17 @@ class ResponseWriter:
 
     def flush(self) -> None:
         """Give what is written to the kernel, in one call: a response in one read is one write."""
-        pieces = self._unsent
-        if len(pieces) == 1:
-            self.transport.write(pieces[0])
-        elif len(pieces) == 2 and len(pieces[1]) <= COPY_BYTES:  # noqa: PLR2004 - head and body
-            self.transport.write(pieces[0] + pieces[1])
-        elif pieces:
-            self.transport.writelines(pieces)
-        self._unsent = []
+        pieces, self._unsent = self._unsent, []
+        try:
+            if len(pieces) == 1:
+                self.transport.write(pieces[0])
+            elif len(pieces) == 2 and len(pieces[1]) <= COPY_BYTES:  # noqa: PLR2004 - head, body
+                self.transport.write(pieces[0] + pieces[1])
+            elif pieces:
+                self.transport.writelines(pieces)
+        except RuntimeError:  # uvloop's word for a client lost in this turn, its task not yet told
+            if not self.transport.is_closing():
+                raise
 
     def cut(self) -> None:
         """Close with a reset where the end of the body is the end of the connection."""

@@ -50,8 +50,8 @@ _HOST = int(RequestField.HOST)
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/")
 
 
-class ServerConnection(RequestReader, asyncio.Protocol):
-    """An asyncio protocol, the sink of its exchanges and the source of their bodies."""
+class ServerConnection(RequestReader):
+    """An asyncio protocol by its methods; sink of its exchanges and source of their bodies."""
 
     __slots__ = (
         "_drain_left",
@@ -354,7 +354,8 @@ class ServerConnection(RequestReader, asyncio.Protocol):
         if exchange.task is not None:
             if exchange.outcome is None:
                 exchange.outcome = "client_gone"
-            exchange.task.cancel()
+            # Not at once: a task that is cancelled before its first step would never take its end.
+            asyncio.get_running_loop().call_soon(exchange.task.cancel)
 
     def _linger(self) -> None:
         self._lingering = True

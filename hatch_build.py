@@ -1,0 +1,92 @@
+"""Compiles the data path into a wheel, when asked: `SLUICEGATE_COMPILE=1 pip wheel .`.
+
+The sources stay the only implementation; mypyc makes C extensions of some of them. Left out is what
+defines msgspec structs or dataclasses, which mypyc would compile into something else, and what no
+request passes through. Needs a C compiler. Without the variable the wheel is pure Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+COMPILED = (
+    "clock",
+    "exchange",
+    "headers",
+    "journey/dispatch/attempt",
+    "journey/dispatch/service",
+    "journey/limit/algorithms/fixed_window",
+    "journey/limit/algorithms/token_bucket",
+    "journey/limit/subject",
+    "journey/route/canary",
+    "journey/route/header_match",
+    "journey/route/host_path",
+    "journey/run",
+    "state/memory",
+    "upstream/balance/least_requests",
+    "upstream/balance/weighted_round_robin",
+    "upstream/pool",
+    "wire/body",
+    "wire/deadlines",
+    "wire/forwarded",
+    "wire/http1/client",
+    "wire/http1/context",
+    "wire/http1/head",
+    "wire/http1/lines",
+    "wire/http1/names",
+    "wire/http1/patience",
+    "wire/http1/reader",
+    "wire/http1/response",
+    "wire/http1/response_reader",
+    "wire/http1/server",
+    "wire/target",
+    "wire/tunnel",
+)
+
+SETUP = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+modules = ["--config-file=" + sys.argv.pop(), *sys.argv.pop().split(",")]
+setup(ext_modules=mypycify(modules, opt_level="3", group_name="sluicegate"))
+"""
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Hatchling's way to add to a wheel."""
+
+    def dependencies(self) -> list[str]:
+        """What compiling needs beside hatchling."""
+        return ["mypy>=1.14", "setuptools>=70", *self._runtime()] if self._asked() else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile into `build/`, and put the extensions into the wheel."""
+        if version != "standard" or not self._asked():
+            return
+        root = Path(self.root)
+        work = root / "build" / "compiled"
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(
+            root / "src", work, ignore=shutil.ignore_patterns("__pycache__", "*.so", ".mypy_cache")
+        )
+        modules = ",".join(f"sluicegate/{name}.py" for name in COMPILED)
+        arguments = ["build_ext", "--inplace", modules, str(root / "pyproject.toml")]
+        subprocess.run([sys.executable, "-c", SETUP, *arguments], cwd=work, check=True)  # noqa: S603 - our own text
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        for library in work.rglob("*.so"):
+            build_data["force_include"][str(library)] = str(library.relative_to(work))
+
+    def _asked(self) -> bool:
+        return self.target_name == "wheel" and os.environ.get("SLUICEGATE_COMPILE") == "1"
+
+    def _runtime(self) -> list[str]:
+        """Libraries whose types mypyc reads."""
+        return list(self.metadata.core.dependencies)

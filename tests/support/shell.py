@@ -1,0 +1,182 @@
+"""A shell in which the commands of the documentation run, as docs/README.md tells."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+
+from support.pages import ROOT, Block, Command, blocks, commands
+from support.ports import eventually, free_port, listens
+from support.raw_http import get
+
+PORTS = re.compile(r"(?<![\d.])(808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
+GATEWAY = re.compile(
+    r"(?:SLUICEGATE_MANAGEMENT_LISTEN=(\S+)\s+)?sluicegate (?:run (\S+)|quickstart) .*&$", re.DOTALL
+)
+ENOUGH_S = 20
+"""For any one command."""
+QUIET_S = 0.2
+
+
+class Shell:
+    """A bash in a folder of its own, on ports of its own, with the examples beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ports: dict[str, str] = {}
+        self._runs: dict[str, int] = {}
+        for file in (ROOT / "examples").glob("*.*"):
+            self.write(f"examples/{file.name}", file.read_text())
+        shutil.copytree(ROOT / "examples" / "policies", folder / "examples" / "policies",
+                        ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SLUICEGATE_", "PYTEST_"))
+            and not name.lower().endswith("proxy")
+        }
+        path = f"{Path(sys.executable).parent}:{inherited.get('PATH', '')}"
+        self._bash = subprocess.Popen(
+            ["bash", "--norc"],
+            cwd=folder,
+            env={**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the page, whole, as an editor does."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(path.name + "~")
+        fresh.write_text(self._substituted(text))
+        fresh.replace(path)
+
+    def save(self, block: Block) -> None:
+        """Write the file that a block is; where a gateway runs on it, wait until it has noticed."""
+        management = self._runs.get(block.file)
+        before = _reloaded_at(management) if management else None
+        self.write(block.file, block.text)
+        if management:
+            eventually(lambda: _reloaded_at(management) != before, f"{block} is reloaded")
+
+    def run(self, command: str) -> str:
+        """Run a command; returns what it printed. Raises AssertionError when it fails."""
+        command = self._substituted(command)
+        if command == "make run":
+            command = "sluicegate quickstart > quickstart.log 2>&1 &"
+        if command.startswith("pip install "):
+            self._install(command.split()[-2])
+            return ""
+        if re.search(r"\baccess\.log$", command):
+            eventually(self._logged, "the access log is written")
+        assert self._bash.stdin is not None
+        self._bash.stdin.write(f"{command}\nprintf '\\n%s%s\\n' '=== done ' $?\n".encode())
+        self._bash.stdin.flush()
+        printed, status = self._read(command)
+        assert status == 0, f"exit status {status} of `{command}`, which printed:\n{printed}"
+        if command.endswith("&"):
+            self._wait_for(command)
+        return self._restored(printed)
+
+    def close(self) -> None:
+        """End the shell and everything that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)
+        self._bash.communicate()
+
+    def _read(self, command: str) -> tuple[str, int]:
+        assert self._bash.stdout is not None
+        received = b""
+        deadline = time.monotonic() + ENOUGH_S
+        while (found := re.search(rb"\n=== done (\d+)\n\Z", received)) is None:
+            wait_s = deadline - time.monotonic()
+            if wait_s <= 0 or not select.select([self._bash.stdout], [], [], wait_s)[0]:
+                raise AssertionError(f"`{command}` does not end; so far:\n{received.decode()}")
+            piece = os.read(self._bash.stdout.fileno(), 65536)
+            assert piece, f"the shell ended in `{command}`:\n{received.decode()}"
+            received += piece
+        return received[: found.start()].decode().replace("\r\n", "\n"), int(found[1])
+
+    def _wait_for(self, command: str) -> None:
+        """Wait until what was started in the background serves."""
+        started = GATEWAY.search(command)
+        if started:
+            file = started[2] or "examples/quickstart.yml"
+            written = yaml.safe_load((self.folder / file).read_text())["management"]["listen"]
+            management = int((started[1] or written).rpartition(":")[2])
+            self._runs[file] = management
+            eventually(lambda: _ready(management), f"ready: {command}", within_s=ENOUGH_S)
+            return
+        for port in re.findall(r"\b2\d{4}\b|\b3\d{4}\b", command):
+            eventually(lambda port=port: listens(int(port)), f"{command} listens")
+
+    def _install(self, target: str) -> None:
+        """Put the page's package where it says, as pip would, without a build or a registry."""
+        project = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]
+        named = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        self.write(f"{target}/page-1.0.dist-info/METADATA", named)
+        points = [
+            f"[{group}]\n" + "".join(f"{name} = {module}\n" for name, module in held.items())
+            for group, held in project["entry-points"].items()
+        ]
+        self.write(f"{target}/page-1.0.dist-info/entry_points.txt", "\n".join(points))
+        for module in self.folder.glob("*.py"):
+            self.write(f"{target}/{module.name}", module.read_text())
+
+    def _logged(self) -> bool:
+        """Whether the log has stood still for a moment: it is written beside the requests."""
+        log = self.folder / "access.log"
+        before = log.stat().st_size
+        time.sleep(QUIET_S)
+        return 0 < before == log.stat().st_size
+
+    def _ports_of(self, written: str) -> str:
+        if written not in self._ports:
+            self._ports[written] = str(free_port())
+        return self._ports[written]
+
+    def _substituted(self, text: str) -> str:
+        return PORTS.sub(lambda found: self._ports_of(found[1]), text)
+
+    def _restored(self, text: str) -> str:
+        for written, real in self._ports.items():
+            text = text.replace(real, written)
+        return text
+
+
+def _ready(management: int) -> bool:
+    try:
+        return get(management, "/actuator/health/readiness", host="127.0.0.1").status == 200
+    except (OSError, EOFError):
+        return False
+
+
+def _reloaded_at(management: int) -> object:
+    answer = get(management, "/actuator/health", host="127.0.0.1")
+    return json.loads(answer.body)["reload"]["at"]
+
+
+def play(page: Path, shell: Shell) -> Iterator[tuple[Block, Command, str]]:
+    """Go through a page as a reader does: write its files, run its commands; gives each output."""
+    for block in blocks(page):
+        if block.language in ("yaml", "yaml fault", "python", "toml"):
+            shell.save(block)
+        elif block.language == "console":
+            for command in commands(block):
+                yield block, command, shell.run(command.text)

@@ -1,0 +1,122 @@
+"""The data plane as a whole: applied, reloaded, drained, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from support.front import document, front, settles
+from support.ports import listening_socket
+from support.raw_http import connect
+from support.upstreams import Talk, answering, echo, response
+
+from sluicegate.errors import ConfigError
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_a_plane_is_ready_once_a_configuration_was_applied_and_until_it_drains(
+    tmp_path: Path,
+) -> None:
+    with front(tmp_path, echo) as at:
+        plane = at.plane.inner
+        assert plane.ready
+        assert plane.revision
+        at.do(plane.begin_drain)
+        assert not plane.ready
+
+
+def test_a_reload_moves_the_next_requests_and_leaves_those_in_flight(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    async def slow(talk: Talk) -> None:
+        await talk.request()
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+        await talk.send(response(body=b"old"))
+        await talk.gone()
+
+    with (
+        front(tmp_path / "old", slow) as at,
+        front(tmp_path / "new", answering(response(body=b"new"))) as other,
+        at.connect() as waiting,
+        at.connect() as client,
+    ):
+        revision = at.plane.inner.revision
+        waiting.send(GET)
+        at.wait(lambda: at.upstream.requests, "one is in flight")
+        at.call(at.plane.apply(document(other.upstream.url)))
+        assert at.plane.inner.revision != revision
+        assert client.request(GET).body == b"new"
+        gate.set()
+        assert waiting.answer().body == b"old"
+        assert waiting.request(GET).body == b"new"
+        at.wait(lambda: not at.upstream.open, "the old service's connections are let go")
+
+
+def test_a_reload_without_a_change_keeps_the_connections(tmp_path: Path) -> None:
+    with front(tmp_path, echo) as at, at.connect() as client:
+        for _ in range(5):
+            client.request(GET)
+            at.call(at.plane.apply(document(at.upstream.url)))
+        assert at.upstream.connections == 1
+
+
+def test_a_configuration_that_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
+    with front(tmp_path, echo) as at, at.connect() as client:
+        revision = at.plane.inner.revision
+        with pytest.raises(ConfigError):
+            at.call(at.plane.apply(document("http://a:1", route={"service": "nowhere"})))
+        with pytest.raises(ConfigError):
+            at.call(at.plane.apply(document("https://a", service={"tls": {"ca": "/no/file"}})))
+        assert at.plane.inner.revision == revision
+        assert client.request(GET).status == 200
+
+
+def test_requests_are_served_while_thousands_of_routes_are_compiled(tmp_path: Path) -> None:
+    with front(tmp_path, echo) as at, at.connect() as client:
+        routes = {f"r{n}": {"match": {"path": f"/r{n}/**"}, "service": "up"} for n in range(2000)}
+        text = document(at.upstream.url).replace('"routes": {', '"routes": {' + _inside(routes))
+        applied = asyncio.run_coroutine_threadsafe(at.plane.apply(text), at._loop)
+        served = 0
+        while not applied.done():
+            assert client.request(GET).status == 200
+            served += 1
+        applied.result()
+        assert served > 2
+        assert client.request(GET.replace(b" / ", b" /r1999/x ")).status == 200
+
+
+def _inside(routes: object) -> str:
+    return __import__("json").dumps(routes)[1:-1] + ", "
+
+
+def test_a_plane_may_listen_on_several_sockets_and_stop_on_one(tmp_path: Path) -> None:
+    with front(tmp_path, echo) as at, listening_socket() as extra:
+        port = extra.getsockname()[1]
+        at.call(at.plane.inner.listen(extra))
+        with connect(port) as client, at.connect() as other:
+            assert client.request(GET).status == 200
+            at.do(lambda: at.plane.inner.stop_listening(extra))
+            assert client.request(GET).status == 200  # who is connected stays
+            assert other.request(GET).status == 200
+            with connect(port) as waiting:  # the socket is its owner's still: it only waits
+                waiting.sock.settimeout(0.05)
+                with pytest.raises(TimeoutError):
+                    waiting.request(GET)
+
+
+def test_closing_ends_what_is_in_flight(tmp_path: Path) -> None:
+    async def silent(talk: Talk) -> None:
+        await talk.head()
+        await talk.gone()
+
+    with front(tmp_path, silent) as at, at.connect() as client:
+        client.send(GET)
+        at.wait(lambda: at.upstream.requests, "it is in flight")
+        at.call(at.plane.inner.close())
+        assert client.read_all() == b""
+        settles(at)
+        at.wait(lambda: not at.upstream.open, "the upstream's side is closed")
