@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import sys
 import tempfile
@@ -23,6 +24,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=cost.__doc__)
     add = parser.add_argument
     add("--part", action="append", choices=PARTS, help="default: all")
+    add("--python", default=sys.executable, help="whose Sluicegate is measured; default: this one")
     add("--only", default="", help="only contenders with this in their name")
     add("--rounds", type=int, default=3, help="of every contender, interleaved")
     add("--seconds", type=float, default=6, help="of load per round")
@@ -46,6 +48,7 @@ def main(arguments: list[str]) -> int:
     chosen = options(arguments)
     parts = chosen.part or PARTS
     _raise_file_limit()
+    os.environ["BENCH_PYTHON"] = chosen.python
     rows: list[cost.Row] = []
     missing: list[str] = []
     figures: list[Figure] = []
@@ -78,7 +81,8 @@ def main(arguments: list[str]) -> int:
     text = report.text(rows, ratios, figures, missing)
     print(text)
     if not chosen.no_result:
-        file = report.write(rows, ratios, figures, missing, vars(chosen))
+        settings = {name: value for name, value in vars(chosen).items() if name != "python"}
+        file = report.write(rows, ratios, figures, missing, settings)
         print(f"\nwritten to {file}")
         if len(parts) == len(PARTS) and not chosen.quick and not missing:
             report.document(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 import urllib.error
@@ -77,6 +79,19 @@ class Gateway(Running):
         fresh.replace(self.file)
 
 
+def interpreter() -> str:
+    """Return the Python whose Sluicegate is measured: `--python`, or the one that runs this."""
+    return os.environ.get("BENCH_PYTHON", sys.executable)
+
+
+def is_compiled() -> bool:
+    """Say whether that Sluicegate's data path is compiled."""
+    code = "import sluicegate.wire.http1.server as s; print(s.__file__)"
+    command = [interpreter(), "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    return done.stdout.strip().endswith(".so")
+
+
 def sluicegate(folder: Path, configuration: str, *, workers: str = "1") -> Gateway:
     """Start Sluicegate and wait until it is ready. The access log goes to a file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +107,7 @@ def sluicegate(folder: Path, configuration: str, *, workers: str = "1") -> Gatew
         "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
     }
-    command = [sys.executable, "-m", "sluicegate", "run", str(file)]
+    command = [interpreter(), "-m", "sluicegate", "run", str(file)]
     running = start(command, port, folder, environ)
     gateway = Gateway(running.process, port, folder, management=management, file=file)
     deadline = time.monotonic() + 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,9 @@ TEST_S = 60
 """No test needs a third of it; one that hangs fails by its name instead of stopping the run."""
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Raise TimeoutError in a test that takes longer than `TEST_S` seconds."""
+@contextmanager
+def bounded(item: pytest.Item) -> Iterator[None]:
+    """Raise TimeoutError in what takes longer than `TEST_S` seconds."""
 
     def too_long(*_: object) -> None:
         raise TimeoutError(f"{item.nodeid} has not ended in {TEST_S} s")
@@ -52,10 +52,31 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, too_long)
     signal.alarm(TEST_S)
     try:
-        return (yield)
+        yield
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Bound the fixtures of a test."""
+    with bounded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Bound the test."""
+    with bounded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Bound the end of its fixtures."""
+    with bounded(item):
+        return (yield)
 
 
 @pytest.fixture

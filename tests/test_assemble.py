@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from pathlib import Path
 
 import pytest
-from support.front import document, front, settles
+
+from sluicegate.errors import ConfigError
+from sluicegate.snapshot.load import load
+from support.front import document, front, opened, settles
 from support.ports import listening_socket
 from support.raw_http import connect
 from support.upstreams import Talk, answering, echo, response
-
-from sluicegate.errors import ConfigError
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -33,8 +35,7 @@ def test_a_reload_moves_the_next_requests_and_leaves_those_in_flight(tmp_path: P
 
     async def slow(talk: Talk) -> None:
         await talk.request()
-        while not gate.is_set():
-            await asyncio.sleep(0.001)
+        await opened(gate)
         await talk.send(response(body=b"old"))
         await talk.gone()
 
@@ -75,22 +76,27 @@ def test_a_configuration_that_cannot_be_used_changes_nothing(tmp_path: Path) -> 
         assert client.request(GET).status == 200
 
 
-def test_requests_are_served_while_thousands_of_routes_are_compiled(tmp_path: Path) -> None:
+def test_the_loop_turns_while_thousands_of_routes_are_compiled(tmp_path: Path) -> None:
     with front(tmp_path, echo) as at, at.connect() as client:
         routes = {f"r{n}": {"match": {"path": f"/r{n}/**"}, "service": "up"} for n in range(2000)}
         text = document(at.upstream.url).replace('"routes": {', '"routes": {' + _inside(routes))
-        applied = asyncio.run_coroutine_threadsafe(at.plane.apply(text), at._loop)
-        served = 0
-        while not applied.done():
-            assert client.request(GET).status == 200
-            served += 1
-        applied.result()
-        assert served > 2
+        at.plane.file.write_text(text)
+        resources = load(at.plane.file, {}).resources
+
+        async def apply_and_count() -> int:
+            applied, turns = asyncio.ensure_future(at.plane.inner.apply(resources)), 0
+            while not applied.done():
+                await asyncio.sleep(0)
+                turns += 1
+            await applied
+            return turns
+
+        assert at.call(apply_and_count()) > 4
         assert client.request(GET.replace(b" / ", b" /r1999/x ")).status == 200
 
 
 def _inside(routes: object) -> str:
-    return __import__("json").dumps(routes)[1:-1] + ", "
+    return json.dumps(routes)[1:-1] + ", "
 
 
 def test_a_plane_may_listen_on_several_sockets_and_stop_on_one(tmp_path: Path) -> None:

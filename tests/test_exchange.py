@@ -6,14 +6,18 @@ import asyncio
 import json
 
 import pytest
-from support.exchanges import exchange, sink
 
-from sluicegate.errors import INTERNAL, RATE_LIMITED, UPSTREAM_TIMEOUT, Refused, UpstreamTimeout
-from sluicegate.errors import UpstreamInvalid
+from sluicegate.errors import (
+    INTERNAL,
+    RATE_LIMITED,
+    UPSTREAM_TIMEOUT,
+    Refused,
+    UpstreamInvalid,
+    UpstreamTimeout,
+)
 from sluicegate.exchange import Exchange, Response, answer_for
 from sluicegate.headers import Headers
-
-
+from support.exchanges import exchange, sink
 
 
 def test_head_hooks_run_innermost_first_whoever_answers() -> None:
@@ -88,11 +92,13 @@ def test_chunk_hooks_run_innermost_first_and_may_hold_bytes_back() -> None:
     asked = exchange()
     kept: list[bytes] = []
     asked.on_chunk(lambda _, data: data + b"o")
-    asked.on_chunk(lambda _, data: kept.append(data) or b"" if data == b"b" else data + b"i")
-    asked.on_end(lambda _: b"O")
-    asked.on_end(lambda _: b"".join(kept))
+    asked.on_chunk(
+        lambda _, data: kept.append(data) or b"" if data == b"b" else data + b"i",
+        lambda _: b"".join(kept),
+    )
+    asked.on_end(lambda _: b"E")
     streamed(asked, b"a", b"b", b"c")
-    assert sink(asked).body == b"aio" + b"o" + b"cio" + b"bO"
+    assert sink(asked).body == b"aio" + b"cio" + b"Eio" + b"bo"
     assert sink(asked).length is None  # nobody can know it at the head
     assert asked.bytes_out == len(sink(asked).body)
 

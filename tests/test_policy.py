@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.exchanges import exchange, parts, run, target
-from support.mock_clock import MockClock
 
 from sluicegate.exchange import Exchange
 from sluicegate.model.units import convert
 from sluicegate.policy import Onward, Parts, PolicyConfig
+from support.exchanges import exchange, parts, run, target
+from support.mock_clock import MockClock
 
 
 class Config(PolicyConfig, frozen=True, kw_only=True):

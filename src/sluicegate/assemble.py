@@ -8,9 +8,17 @@ import gc
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.dispatch.service import dispatch
-from sluicegate.journey.run import answering, follow_route, nest, run, second_half
+from sluicegate.journey.run import (
+    answer_probe,
+    answering,
+    follow_route,
+    nest,
+    run,
+    second_half,
+)
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
+from sluicegate.process.health import PREFIX
 from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
 from sluicegate.state.memory import MemoryState
@@ -26,7 +34,7 @@ from sluicegate.wire.tls import ServerTls
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
@@ -39,6 +47,8 @@ if TYPE_CHECKING:
 
 SLICE_S = 0.002
 """How long compiling may hold the loop before it lets requests through."""
+TURNS = 4
+"""Turns of the loop between two slices: a request takes about as many."""
 LAST_WORDS_S = 1.0
 """For exchanges that were cut, to write their records."""
 LOOK_S = 0.02
@@ -63,6 +73,7 @@ class DataPlane:
         self.clock = clock
         self.health = health if settings.gateway.health else None
         self.snapshot: Snapshot | None = None
+        self._probe = answering(answer_probe)
         self.deadlines = Deadlines(clock)
         self.resolver = Resolver(
             clock,
@@ -79,7 +90,7 @@ class DataPlane:
             clock,
             self.deadlines,
             metrics,
-            lambda exchange: run(exchange, exchange.snapshot.entry),
+            self._journey,
             asyncio.get_running_loop(),
             trusted,
             half_close=settings.gateway.client_eof == "ignore",
@@ -213,12 +224,18 @@ class DataPlane:
         steps = self._compiler.compile(resources, previous)
         gc.disable()
         try:
-            while (snapshot := self._slice(steps)) is None:  # noqa: ASYNC110 - lets others run
-                await asyncio.sleep(0)
+            while (snapshot := self._slice(steps)) is None:
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
         finally:
             gc.freeze()
             gc.enable()
         return snapshot
+
+    def _journey(self, exchange: Exchange) -> Coroutine[None, None, None]:
+        if self.health is not None and exchange.request.path.startswith(PREFIX):
+            return run(exchange, self._probe)
+        return run(exchange, exchange.snapshot.entry)
 
     def _make_service(self, name: str, service: Service) -> UpstreamService:
         return UpstreamService(

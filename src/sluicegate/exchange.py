@@ -6,7 +6,7 @@ innermost first:
 
     on_head(fn)         fn(exchange) before the first byte: edit exchange.response
     on_chunk(fn)        fn(exchange, data) -> data: change, hold back (b"") or add bytes
-    on_end(fn)          fn(exchange) -> data: last bytes of the body, after every chunk
+    on_end(fn)          fn(exchange) -> data: last bytes of the body; also on_chunk(fn, at_end)
     whole(limit, fn)    async fn(exchange, body) -> body: head and body are held back until then
 
 A response nobody asked to see flows from the target's socket to the client's untouched.
@@ -21,6 +21,7 @@ import msgspec
 
 from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamInvalid
 from sluicegate.headers import Headers
+from sluicegate.wire.http1.lines import BODILESS
 
 if TYPE_CHECKING:
     import asyncio
@@ -173,6 +174,8 @@ class Exchange:
     refused: Refused | None = None
     outcome: str | None = None
     first_byte_at = 0.0
+    bytes_in = 0
+    """Of a tunnel; those of a body are counted by the body."""
     bytes_out = 0
     ended = False
     keep_alive = True
@@ -180,8 +183,7 @@ class Exchange:
     flow: Flow | None = None
     notes: dict[str, Any] | None = None
     _head_hooks: list[HeadHook] | None = None
-    _chunk_hooks: list[ChunkHook] | None = None
-    _end_hooks: list[EndHook] | None = None
+    _body_hooks: list[tuple[ChunkHook | None, EndHook | None]] | None = None
     _whole_hooks: list[WholeHook] | None = None
     _whole_limit = 0
     _held: list[bytes] | None = None
@@ -206,17 +208,16 @@ class Exchange:
         else:
             self._head_hooks.append(hook)
 
-    def on_chunk(self, hook: ChunkHook) -> None:
-        """Pass every piece of the body through `hook`. Its length is then no longer announced."""
-        if self._chunk_hooks is None:
-            self._chunk_hooks = []
-        self._chunk_hooks.append(hook)
+    def on_chunk(self, hook: ChunkHook, at_end: EndHook | None = None) -> None:
+        """Pass every piece of the body through `hook`. Its length is then no longer announced.
+
+        `at_end` gives what `hook` has held back, once the body has ended.
+        """
+        self._body_hooks = [*(self._body_hooks or ()), (hook, at_end)]
 
     def on_end(self, hook: EndHook) -> None:
-        """Ask `hook` for last bytes once the body has ended."""
-        if self._end_hooks is None:
-            self._end_hooks = []
-        self._end_hooks.append(hook)
+        """Ask `hook` for last bytes once the body has ended. Hooks declared before see them too."""
+        self._body_hooks = [*(self._body_hooks or ()), (None, hook)]
 
     def whole(self, max_bytes: int, hook: WholeHook) -> None:
         """Hold the response back and pass its whole body through `hook`.
@@ -239,7 +240,7 @@ class Exchange:
         """
         if self.response is not None:
             raise RuntimeError("respond() after the response has begun")
-        self._chunk_hooks = self._end_hooks = self._whole_hooks = None
+        self._body_hooks = self._whole_hooks = None
         self.response = Response(status, Headers(headers or ()), len(body))
         self._begin()
         if body:
@@ -285,9 +286,8 @@ class Exchange:
             if self.bytes_out > self._whole_limit:
                 raise UpstreamInvalid("the body is larger than a policy may hold back")
             return
-        if self._chunk_hooks is not None:
-            for hook in reversed(self._chunk_hooks):
-                data = hook(self, data)
+        if self._body_hooks is not None:
+            data = self._outwards(data, len(self._body_hooks))
             if not data:
                 return
         self.bytes_out += len(data)
@@ -297,9 +297,10 @@ class Exchange:
         """End the body, unless it is held back for `finish_whole`."""
         if self._held is not None:
             return
-        if self._end_hooks is not None:
-            for hook in reversed(self._end_hooks):
-                data = hook(self)
+        if self._body_hooks is not None:
+            for place in reversed(range(len(self._body_hooks))):
+                hook = self._body_hooks[place][1]
+                data = self._outwards(hook(self), place) if hook is not None else b""
                 if data:
                     self._emit(data)
         self.ended = True
@@ -310,11 +311,12 @@ class Exchange:
         if self._held is None or self._whole_hooks is None or self.response is None:
             return
         body = b"".join(self._held)
-        for hook in reversed(self._whole_hooks):
-            body = await hook(self, body)
+        if self.request.method != "HEAD" and self.response.status not in BODILESS:
+            for hook in reversed(self._whole_hooks):
+                body = await hook(self, body)
+            self.response.length = len(body)
         self._held = None
         self.bytes_out = 0
-        self.response.length = len(body)
         self._begin()
         if body:
             self.chunk(body)
@@ -342,11 +344,16 @@ class Exchange:
         if self._head_hooks is not None:
             for hook in reversed(self._head_hooks):
                 hook(self)
-        if (
-            self._chunk_hooks is not None or self._end_hooks is not None
-        ) and self.response is not None:
+        if self._body_hooks is not None and self.response is not None:
             self.response.length = None
         self.sink.send_head(self)
+
+    def _outwards(self, data: bytes, place: int) -> bytes:
+        """Pass bytes through the chunk hooks outside `place`, the innermost first."""
+        for hook, _ in reversed((self._body_hooks or [])[:place]):
+            if hook is not None and data:
+                data = hook(self, data)
+        return data
 
     def _emit(self, data: bytes) -> None:
         self.bytes_out += len(data)

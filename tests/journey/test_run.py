@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import structlog
-from support.exchanges import exchange, sink
 
 from sluicegate.errors import CLIENT_GONE, NO_ROUTE, UPSTREAM_TIMEOUT, Refused, UpstreamTimeout
 from sluicegate.exchange import Exchange, Response
 from sluicegate.headers import Headers
-from sluicegate.journey.run import answering, follow_route, nest, run, second_half
+from sluicegate.journey.run import answer_probe, answering, follow_route, nest, run, second_half
 from sluicegate.policy import Onward
+from support.exchanges import exchange, sink
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -182,14 +182,12 @@ def test_a_route_is_found_and_followed_to_its_second_half() -> None:
     assert sink(asked).status == 200
 
 
-def test_probes_are_answered_before_routes() -> None:
-    def missing(_: object) -> None:
-        raise Refused(NO_ROUTE)
-
+def test_a_probe_gets_a_word_and_404_where_there_is_none() -> None:
     words = {"/actuator/health/liveness": (200, b'{"status":"UP"}')}
-    for path, status in (("/actuator/health/liveness", 200), ("/actuator/health/x", 404)):
-        asked = exchange(path=path)
-        snapshot: Any = SimpleNamespace(health=SimpleNamespace(answer=words.get), find=missing)
-        asked.snapshot = snapshot
-        through(follow_route, asked)
-        assert sink(asked).status == status
+    for health in (SimpleNamespace(answer=words.get), None):
+        for path in ("/actuator/health/liveness", "/actuator/health/x"):
+            asked = exchange(path=path)
+            snapshot: Any = SimpleNamespace(health=health)
+            asked.snapshot = snapshot
+            through(answer_probe, asked)
+            assert sink(asked).status == (200 if health and path in words else 404)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from support.front import Front, front, settles
 from support.raw_http import Answer
 from support.upstreams import echo
@@ -31,7 +32,7 @@ MALFORMED = {
     "a length with a space inside": POST + b"Content-Length: 1 1\r\n\r\n01234567890",
     "an empty length": POST + b"Content-Length:\r\n\r\n",
     "a length past 64 bits": POST + b"Content-Length: 99999999999999999999\r\n\r\na",
-    "a length in full-width digits": POST + "Content-Length: １\r\n\r\na".encode(),
+    "a length in full-width digits": POST + b"Content-Length: \xef\xbc\x91\r\n\r\na",
     "chunked twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
     "chunked in two fields": POST + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
     "a coding on a folded line": POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
@@ -304,10 +305,10 @@ def test_a_client_that_goes_on_sending_is_not_reset_before_it_has_read_why(
 
 
 def test_a_client_that_never_stops_sending_is_ended_all_the_same(strict: Front) -> None:
-    with strict.connect() as client, pytest.raises(ConnectionError):
+    with strict.connect() as client:
         client.send(POST + b"Content-Length: 10000000\r\n\r\n")
-        for _ in range(1000):
-            client.send(b"a" * 10_000)
+        with pytest.raises(ConnectionError):
+            client.send(b"a" * 10_000_000)
 
 
 def test_an_answer_never_shows_internals(strict: Front) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.front import Front, front, settles
+
+from support.front import Front, front, opened, settles
 from support.upstreams import Talk, answering, chunked, echo, response
 
 HOST = b"Host: a.example\r\n"
@@ -32,7 +33,7 @@ def asked(path: str, *lines: bytes) -> bytes:
     return b"GET %b HTTP/1.1\r\n%b%b\r\n" % (path.encode(), HOST, b"".join(lines))
 
 
-# --- heads ------------------------------------------------------------------------------------
+# --- heads ----------
 
 
 def test_a_request_goes_to_the_upstream_with_exactly_these_bytes(tmp_path: Path) -> None:
@@ -152,7 +153,15 @@ def test_hop_by_hop_fields_of_a_response_end_here(tmp_path: Path) -> None:
         names = {name for name, _ in got.headers}
         assert {"x-end", "www-authenticate"} <= names
         assert names.isdisjoint(
-            "connection x-hop x-other keep-alive proxy-connection upgrade trailer".split()
+            [
+                "connection",
+                "x-hop",
+                "x-other",
+                "keep-alive",
+                "proxy-connection",
+                "upgrade",
+                "trailer",
+            ]
         )
         assert got.all("x-request-id") == ["ours"]
 
@@ -218,7 +227,7 @@ def test_a_name_list_as_long_as_a_head_may_be_costs_no_time(echoing: Front) -> N
     assert spent < 0.06
 
 
-# --- connections --------------------------------------------------------------------------------
+# --- connections ----------
 
 
 def test_connections_are_kept_on_both_sides(tmp_path: Path) -> None:
@@ -380,7 +389,7 @@ def test_http_1_0_gets_no_informational_responses(tmp_path: Path) -> None:
         assert client.head().status == 200
 
 
-# --- bodies ---------------------------------------------------------------------------------------
+# --- bodies ----------
 
 
 def test_chunks_of_a_request_are_framed_anew_and_keep_their_trailers(tmp_path: Path) -> None:
@@ -470,7 +479,7 @@ def test_each_event_of_a_stream_arrives_before_the_next_is_sent(tmp_path: Path) 
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
         for number in range(5):
-            while not go.acquire(blocking=False):
+            while not go.acquire(blocking=False):  # noqa: ASYNC110 - released in another thread
                 await asyncio.sleep(0.001)
             await talk.send(b"9\r\ndata: %d\n\n\r\n" % number)
         await talk.send(b"0\r\n\r\n")
@@ -576,7 +585,7 @@ def test_no_100_continue_for_a_request_that_is_refused(tmp_path: Path) -> None:
         assert at.upstream.requests == []
 
 
-# --- answers before the request was read ----------------------------------------------------------
+# --- answers before the request was read ----------
 
 
 async def early(talk: Talk) -> None:
@@ -622,7 +631,7 @@ def test_a_request_behind_a_body_too_large_to_drop_is_not_served(tmp_path: Path)
     ("length", "kept"), [(1000, True), (65536, True), (65537, False), (None, False)]
 )
 def test_a_local_answer_drops_a_small_body_and_closes_on_a_large_one(
-    tmp_path: Path, length: int | None, kept: bool
+    tmp_path: Path, length: int | None, *, kept: bool
 ) -> None:
     refusing = {"policies": [{"ip_range": {"deny": ["127.0.0.0/8"]}}]}
     framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
@@ -637,7 +646,7 @@ def test_a_local_answer_drops_a_small_body_and_closes_on_a_large_one(
             assert client.closed()
 
 
-# --- upgrades ---------------------------------------------------------------------------------------
+# --- upgrades ----------
 
 
 async def tunnel(talk: Talk) -> None:
@@ -745,7 +754,7 @@ def test_an_upgrade_that_the_route_does_not_list_is_an_ordinary_request(tmp_path
 @pytest.mark.parametrize("route", [{}, {"upgrade": []}, {"upgrade": ["h2c"]}])
 @pytest.mark.parametrize("split", [False, True])
 def test_a_body_with_an_upgrade_is_read_and_the_upgrade_ignored(
-    tmp_path: Path, route: dict[str, list[str]], split: bool
+    tmp_path: Path, route: dict[str, list[str]], *, split: bool
 ) -> None:
     ask = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     known = POST + ask + b"Content-Length: 26\r\n\r\n", b"GET /smuggled HTTP/1.1\r\n\r\n"
@@ -772,7 +781,7 @@ def test_http_1_0_cannot_upgrade(tmp_path: Path) -> None:
         assert at.upstream.requests[0].get(b"upgrade") is None
 
 
-# --- drain -------------------------------------------------------------------------------------------
+# --- drain ----------
 
 
 def test_draining_ends_idle_connections_and_finishes_the_rest(tmp_path: Path) -> None:
@@ -781,8 +790,8 @@ def test_draining_ends_idle_connections_and_finishes_the_rest(tmp_path: Path) ->
     async def gated(talk: Talk) -> None:
         while True:
             received = await talk.request()
-            while received.target == b"/slow" and not gate.is_set():
-                await asyncio.sleep(0.001)
+            if received.target == b"/slow":
+                await opened(gate)
             await talk.send(response(body=b"done"))
 
     with (

@@ -1,4 +1,4 @@
-"""Upstreams that fail, clients that dawdle or leave, and how little of it the other side notices."""
+"""Upstreams that fail, clients that dawdle or leave: what the other side notices of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from support.front import Front, front, settles
+
+from support.front import Front, front, opened, settles
 from support.mock_clock import MockClock
 from support.ports import free_port
 from support.raw_http import Answer, Connection
@@ -49,7 +50,7 @@ def upstream_gone(at: Front) -> None:
     settles(at)
 
 
-# --- upstreams that do not answer properly ------------------------------------------------------
+# --- upstreams that do not answer properly ----------
 
 
 def test_an_upstream_that_refuses_gets_502(tmp_path: Path) -> None:
@@ -147,6 +148,12 @@ async def cut_between_chunks(talk: Talk) -> None:
     await talk.send(CHUNKED_HEAD + b"3\r\nabc\r\n")
 
 
+def read_to_end(client: Connection) -> None:
+    """Read until a clean end; a reset raises."""
+    while client.sock.recv(100):
+        continue
+
+
 @pytest.mark.parametrize("answer", [cut_in_length, cut_in_chunk, cut_between_chunks])
 @pytest.mark.parametrize("last", [b"", b"zz\r\n"])
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
@@ -158,8 +165,7 @@ def test_a_response_that_is_cut_is_cut_to_the_client_too(
     async def script(talk: Talk) -> None:
         await talk.head()
         await answer(talk)
-        while not go.is_set():
-            await asyncio.sleep(0.001)
+        await opened(go)
         if last:  # for chunks it is no size; it is too short for the rest
             await talk.send(last)
 
@@ -173,8 +179,7 @@ def test_a_response_that_is_cut_is_cut_to_the_client_too(
             assert not client.read_all().endswith(b"0\r\n\r\n")
         elif head.get("content-length") is None:
             with pytest.raises(ConnectionResetError):  # here a clean close would be an end
-                while client.sock.recv(100):
-                    continue
+                read_to_end(client)
         else:
             assert len(client.read_all()) < 7
         settles(at)
@@ -186,8 +191,7 @@ def test_a_body_until_close_that_is_reset_is_cut(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await talk.head()
         await talk.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
-        while not go.is_set():
-            await asyncio.sleep(0.001)
+        await opened(go)
         talk.reset()
 
     with front(tmp_path, script) as at, at.connect() as client:
@@ -245,7 +249,7 @@ def test_a_body_behind_a_head_response_is_not_taken_for_the_next_one(tmp_path: P
         assert at.upstream.connections == 2
 
 
-# --- time-outs of upstreams ---------------------------------------------------------------------
+# --- time-outs of upstreams ----------
 
 
 def test_an_upstream_that_stays_silent_gets_504(tmp_path: Path) -> None:
@@ -332,10 +336,12 @@ def test_the_gateways_own_bound_on_an_exchange_answers_504_or_cuts(tmp_path: Pat
         upstream_gone(at)
 
 
-# --- connections that went stale -------------------------------------------------------------------
+# --- connections that went stale ----------
 
 
-def stale(*, first: Callable[[Talk], object] = Talk.close, times: int = 1) -> Callable[[Talk], object]:
+def stale(
+    *, first: Callable[[Talk], object] = Talk.close, times: int = 1
+) -> Callable[[Talk], object]:
     """Make a script whose first connections serve one request and end at the next one's head."""
 
     async def script(talk: Talk) -> None:
@@ -456,7 +462,7 @@ def test_idle_connections_to_the_upstream_are_closed_in_time(tmp_path: Path) -> 
         assert at.upstream.connections == 2
 
 
-# --- clients that go away ---------------------------------------------------------------------------
+# --- clients that go away ----------
 
 
 @pytest.mark.parametrize("leave", [Connection.end_sending, Connection.reset])
@@ -535,8 +541,7 @@ def test_a_half_closed_client_is_served_where_the_listener_says_so(tmp_path: Pat
 
     async def script(talk: Talk) -> None:
         await talk.request()
-        while not gate.is_set():
-            await asyncio.sleep(0.001)
+        await opened(gate)
         await talk.send(response(body=b"late"))
 
     ignoring = {"client_eof": "ignore"}
@@ -550,7 +555,7 @@ def test_a_half_closed_client_is_served_where_the_listener_says_so(tmp_path: Pat
         assert client.closed()
 
 
-# --- clients that are slow --------------------------------------------------------------------------
+# --- clients that are slow ----------
 
 
 def test_a_head_has_to_be_complete_in_time_whatever_trickles_in(tmp_path: Path) -> None:
@@ -633,7 +638,7 @@ def test_a_client_that_reads_nothing_is_cut_in_time(tmp_path: Path) -> None:
         assert at.open == 0
 
 
-# --- back-pressure -----------------------------------------------------------------------------------
+# --- back-pressure ----------
 
 
 def write_buffer(at: Front) -> int:
@@ -709,8 +714,7 @@ def test_a_slow_upstream_holds_a_large_request_back(tmp_path: Path) -> None:
     async def slow(talk: Talk) -> None:
         await talk.head()
         talk.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        while not go.is_set():
-            await asyncio.sleep(0.001)
+        await opened(go)
         talk.writer.transport.resume_reading()  # type: ignore[attr-defined]
         count = 0
         while count < size:
@@ -741,8 +745,7 @@ def test_a_body_that_no_stage_reads_yet_is_not_piled_up(tmp_path: Path) -> None:
     gate = threading.Event()
 
     async def waits(exchange: object) -> None:
-        while not gate.is_set():
-            await asyncio.sleep(0.001)
+        await opened(gate)
         await chain(exchange)
 
     with front(tmp_path, count_body) as at, at.connect() as client:
@@ -844,4 +847,3 @@ def test_a_client_that_is_gone_when_its_next_request_begins_is_counted_out(tmp_p
         at.wait(lambda: not at.open, "the connection is forgotten")
         settles(at)
         assert at.do(lambda: len(at.plane.logs)) == 2
-

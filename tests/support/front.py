@@ -155,11 +155,13 @@ def front(
                 at.plane = await made.__aenter__()
                 return made
 
-            running = at.call(begin())
             try:
-                yield at
+                running = at.call(begin())
+                try:
+                    yield at
+                finally:
+                    at.call(_end(running, at.clock))
             finally:
-                at.call(_end(running, at.clock))
                 at.call(at.upstream.stop())
         if not expects_errors:
             assert not at.failures, at.failures
@@ -175,6 +177,12 @@ async def _end(running: AbstractContextManager[Any] | Any, clock: Clock) -> None
             clock.advance(0.1)
         await asyncio.sleep(0)
     await ending
+
+
+async def opened(gate: threading.Event) -> None:
+    """Wait, in a script, until the test's thread has set `gate`."""
+    while not gate.is_set():  # noqa: ASYNC110 - it is set in another thread
+        await asyncio.sleep(0.001)
 
 
 def settles(at: Front) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.certificates import Authority
 
 from sluicegate.errors import ConfigError
 from sluicegate.model.service import UpstreamTls
 from sluicegate.upstream.contexts import ClientContexts
+from support.certificates import Authority
 
 
 def test_equal_settings_share_one_context() -> None:

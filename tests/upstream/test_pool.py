@@ -7,9 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from support.loops import run
-from support.mock_clock import MockClock
-from support.ports import free_port
 
 from sluicegate.errors import ConnectFailed, ConnectTimeout
 from sluicegate.metrics import Cell
@@ -17,6 +14,9 @@ from sluicegate.model.service import Pool as PoolConfig
 from sluicegate.model.units import Duration
 from sluicegate.upstream.pool import Pool
 from sluicegate.wire.deadlines import Deadlines
+from support.loops import run
+from support.mock_clock import MockClock
+from support.ports import free_port
 
 
 class Names:

@@ -6,15 +6,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from support.mock_clock import MockClock
+from structlog.testing import capture_logs
 
-from sluicegate.errors import ConfigError
+from sluicegate.errors import ConfigError, ConnectFailed
 from sluicegate.metrics import Metrics
 from sluicegate.model.service import Service
 from sluicegate.model.units import convert
 from sluicegate.upstream.contexts import ClientContexts
 from sluicegate.upstream.service import UpstreamService
 from sluicegate.wire.deadlines import Deadlines
+from support.mock_clock import MockClock
 
 RESOLVER: Any = None
 
@@ -28,8 +29,16 @@ def service(**config: Any) -> UpstreamService:
 
 def test_targets_have_a_label_a_weight_and_a_default_port() -> None:
     made = service(targets=["http://a:81", {"url": "https://b", "weight": 5}, "http://[::1]"])
-    assert [(each.label, each.weight) for each in made.targets] == [("a:81", 1), ("b", 5), ("[::1]", 1)]  # noqa: E501 - one table
-    assert [(each.pool._host, each.pool._port) for each in made.targets] == [("a", 81), ("b", 443), ("::1", 80)]  # noqa: E501 - same
+    assert [(each.label, each.weight) for each in made.targets] == [
+        ("a:81", 1),
+        ("b", 5),
+        ("[::1]", 1),
+    ]
+    assert [(each.pool._host, each.pool._port) for each in made.targets] == [
+        ("a", 81),
+        ("b", 443),
+        ("::1", 80),
+    ]
 
 
 def test_the_clients_host_is_sent_on_unless_told_otherwise() -> None:
@@ -69,3 +78,21 @@ def test_closing_lets_every_pool_go() -> None:
     made = service(targets=["http://a", "http://b"])
     made.close()
     assert all(each.pool.closed for each in made.targets)
+
+
+def test_a_failed_attempt_is_counted_and_said_once_a_second() -> None:
+    metrics, clock = Metrics(), MockClock()
+    deadlines = Deadlines(clock)
+    config = convert({"targets": ["http://a:81"]}, Service)
+    (target,) = UpstreamService("s", config, RESOLVER, deadlines, metrics, ClientContexts()).targets
+    with capture_logs() as lines:
+        target.failed(ConnectFailed("refused"))
+        target.failed(ConnectFailed("refused"))
+        deadlines.now += 1
+        target.failed(ConnectFailed("refused again"))
+    assert [(line["target"], line["detail"]) for line in lines] == [
+        ("a:81", "refused"),
+        ("a:81", "refused again"),
+    ]
+    family = metrics.families["sluicegate_upstream_failures_total"]
+    assert family.cell("s", "a:81", "connect_failed").value == 3

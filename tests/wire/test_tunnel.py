@@ -6,10 +6,9 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from support.mock_clock import MockClock
-
 from sluicegate.wire.deadlines import Deadlines
 from sluicegate.wire.tunnel import Tunnel
+from support.mock_clock import MockClock
 
 
 class End:
@@ -43,18 +42,18 @@ def joined(idle_s: float = 5, *, eof: bool = True) -> tuple[Any, End, End, MockC
     deadlines = Deadlines(clock)
     deadlines.start()
     client, target = End(eof=eof), End(eof=eof)
-    exchange: Any = SimpleNamespace(bytes_out=0, outcome=None)
+    exchange: Any = SimpleNamespace(bytes_in=0, bytes_out=0, outcome=None)
     ends: Any = client, target
     return Tunnel(exchange, *ends, deadlines, idle_s), client, target, clock
 
 
-def test_bytes_pass_both_ways_and_are_counted_towards_the_client() -> None:
+def test_bytes_pass_both_ways_and_are_counted() -> None:
     async def work() -> None:
         tunnel, client, target, _ = joined()
         tunnel.from_client(b"abc")
         tunnel.from_target(b"defg")
         assert (client.written, target.written) == (b"defg", b"abc")
-        assert tunnel.exchange.bytes_out == 4
+        assert (tunnel.exchange.bytes_in, tunnel.exchange.bytes_out) == (3, 4)
 
     asyncio.run(work())
 

@@ -13,6 +13,7 @@ def application() -> typer.Typer:
     """Build the command line application."""
     # Imported here, so that importing one sub-command's module does not import them all.
     from sluicegate.cli.check import check  # noqa: PLC0415 - see above
+    from sluicegate.cli.key import key  # noqa: PLC0415 - see above
     from sluicegate.cli.quickstart import quickstart  # noqa: PLC0415 - see above
     from sluicegate.cli.reference import reference  # noqa: PLC0415 - see above
     from sluicegate.cli.run import run  # noqa: PLC0415 - see above
@@ -24,7 +25,7 @@ def application() -> typer.Typer:
         pretty_exceptions_enable=False,
         help="An API gateway whose limits, failures and costs are stated and tested.",
     )
-    for command in (run, check, quickstart, schema):
+    for command in (run, check, key, quickstart, schema):
         app.command()(command)
     app.command(hidden=True)(reference)
     app.callback(invoke_without_command=True)(_options)

@@ -106,7 +106,7 @@ async def serve(prepared: Prepared) -> int:
     server = await quickstart_upstream.start(host, port)
     try:
         # In this process group, so that whatever ends the group ends it too. Ctrl-C reaches it from
-        # the terminal and again from here; so close together, both are one wish (process/signals).
+        # the terminal and again from here; so close together, both are one wish to it.
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "sluicegate", "run", str(prepared.file)]
         )
@@ -122,18 +122,20 @@ async def _until_either_ends(
     stopping: asyncio.Task[bool],
     welcoming: asyncio.Task[None],
 ) -> int:
+    """Return 0 when asked to stop and all has ended, else what the gateway ended with."""
     ended = asyncio.create_task(process.wait())
     await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
     welcoming.cancel()
-    stopping.cancel()
-    if ended.done():
+    if not stopping.done():
+        stopping.cancel()
         return ended.result()
-    process.terminate()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STOP_S):
-            return await asyncio.shield(ended)
-    process.kill()
-    return await ended
+    with suppress(ProcessLookupError):
+        process.terminate()
+    await asyncio.wait([ended], timeout=STOP_S)
+    if not ended.done():
+        process.kill()
+        await ended
+    return 0
 
 
 def ensure_key(file: Path) -> str:

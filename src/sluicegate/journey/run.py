@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sluicegate.errors import CLIENT_GONE, Refused
+from sluicegate.errors import CLIENT_GONE, NO_ROUTE, Refused
 from sluicegate.exchange import answer_for
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Exchange"], Awaitable[None]]
 Handle = Callable[["Exchange", "Onward"], Awaitable[None]]
-
-PREFIX = "/actuator/health/"
-"""Asked by load balancers on the data port."""
 
 
 def nest(handles: Sequence[Handle], innermost: Handler) -> Handler:
@@ -85,17 +82,17 @@ def answering(stage: Handler) -> Handler:
 
 def follow_route(exchange: Exchange) -> Awaitable[None]:
     """Find the route and follow it. Not a coroutine of its own: it has nothing to wait for."""
-    snapshot, request = exchange.snapshot, exchange.request
-    if snapshot.health is not None and request.path.startswith(PREFIX):
-        status = snapshot.health.answer(request.path)
-        if status is not None:
-            return _respond(exchange, *status)
-    route = exchange.route = snapshot.find(request)
+    route = exchange.route = exchange.snapshot.find(exchange.request)
     return route.chain(exchange)
 
 
-async def _respond(exchange: Exchange, status: int, body: bytes) -> None:
-    exchange.respond(status, [(b"content-type", b"application/json")], body)
+async def answer_probe(exchange: Exchange) -> None:
+    """Answer a load balancer that asks for `/actuator/health/…`. Neither logged nor counted."""
+    health = exchange.snapshot.health
+    status = None if health is None else health.answer(exchange.request.path)
+    if status is None:
+        raise Refused(NO_ROUTE)
+    exchange.respond(status[0], [(b"content-type", b"application/json")], status[1])
 
 
 def second_half(exchange: Exchange) -> Awaitable[None]:

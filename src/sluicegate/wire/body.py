@@ -77,10 +77,11 @@ class RequestBody:
         self._buffered = 0
         self._consumer: BodyConsumer | None = None
 
-    def check_length(self) -> None:
-        """Raise Refused (413) when the announced length is over the limit."""
+    def check_length(self) -> Refused | None:
+        """Give up a body whose announced length is over the limit; return why."""
         if self.limit and self.length is not None and self.length > self.limit:
-            raise Refused(BODY_TOO_LARGE, f"the body is larger than {self.limit} bytes")
+            self.fail(Refused(BODY_TOO_LARGE, f"the body is larger than {self.limit} bytes"))
+        return self.error
 
     # --- called by the connection ----------
 

@@ -123,7 +123,7 @@ class Forwarding:
     kept, as requests of one client tend to follow each other.
     """
 
-    __slots__ = ("_fixed", "_last", "_peer", "_scheme", "_server_port", "_trusted")
+    __slots__ = ("_fixed", "_last", "_peer", "_scheme", "_server_port", "_trusted", "scheme")
 
     def __init__(self, client: Client, trusted: TrustedProxies) -> None:
         """Take peer, scheme, port and trust from `client`."""
@@ -131,7 +131,8 @@ class Forwarding:
         self._peer = client.peer
         self._scheme = client.scheme
         self._server_port = str(client.server_port).encode()
-        self._last: tuple[Sequence[Field], bytes, list[Field], str] | None = None
+        self.scheme = client.scheme
+        self._last: tuple[Sequence[Field], bytes, list[Field], str, str] | None = None
         self._fixed = (
             (b"x-forwarded-for", client.peer.encode()),
             (b"x-forwarded-proto", client.scheme.encode()),
@@ -141,15 +142,18 @@ class Forwarding:
     def add_to(self, headers: Headers, claims: Sequence[Field], authority: bytes) -> str:
         """Append the forwarding fields to `headers`; return the client's address.
 
+        After a request with claims, `scheme` is the one that its client used.
+
         `claims` are the request's own fields about its way here (`http1/names.py` tells them),
         taken out of `headers`; `authority` is its checked host and port, empty when it had none.
         """
         if claims and self._trusted is not None:
             last = self._last
             if last is None or last[0] != claims or last[1] != authority:
-                fields, address = self._believe(claims, authority, self._trusted)
-                self._last = last = (claims, authority, fields, address)
+                last = (claims, authority, *self._believe(claims, authority, self._trusted))
+                self._last = last
             headers.extend(last[2])
+            self.scheme = last[4]
             return last[3]
         headers.extend(self._fixed)
         if authority:
@@ -161,7 +165,7 @@ class Forwarding:
 
     def _believe(
         self, claims: Sequence[Field], authority: bytes, trusted: TrustedProxies
-    ) -> tuple[list[Field], str]:
+    ) -> tuple[list[Field], str, str]:
         by_name: dict[bytes, list[bytes]] = {}
         for name, value in claims:
             by_name.setdefault(name, []).append(value)
@@ -194,7 +198,7 @@ class Forwarding:
             fields.append((b"forwarded", _forwarded_field(chain, told_proto, told)))
         fields.extend((name, chain[0].encode()) for name in _SINGLE if name in by_name)
         fields.extend(claim for claim in claims if claim[0] not in _REWRITTEN)
-        return fields, chain[0]
+        return fields, chain[0], told_proto
 
     def _port_of(self, authority: bytes, proto: str) -> bytes:
         match = _HOST.fullmatch(authority.decode("latin-1"))

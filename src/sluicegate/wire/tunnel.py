@@ -50,6 +50,7 @@ class Tunnel:
     def from_client(self, data: bytes) -> None:
         """Pass bytes on to the target."""
         self.deadline = self._deadlines.now + self._idle_s
+        self.exchange.bytes_in += len(data)
         self.target.write(data)
 
     def from_target(self, data: bytes) -> None:

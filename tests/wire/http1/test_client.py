@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.mock_clock import MockClock
 
 from sluicegate.errors import UpstreamError, UpstreamInvalid, UpstreamReset, UpstreamTimeout
 from sluicegate.headers import Headers
@@ -18,6 +17,7 @@ from sluicegate.model.units import Duration
 from sluicegate.wire.deadlines import Deadlines
 from sluicegate.wire.http1.client import ClientConnection
 from sluicegate.wire.http1.names import ResponseNames
+from support.mock_clock import MockClock
 
 
 class Transport:
@@ -123,8 +123,10 @@ def told(*pieces: bytes, head_only: bool = False) -> Wire:
 WHOLE = {
     "length": (b"HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhello", 5, None),
     "chunks": (
-        b"HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"2\r\nhe\r\n3;x\r\nllo\r\n0\r\nX-T: 1\r\nHost: no\r\n\r\n",
+        (
+            b"HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"2\r\nhe\r\n3;x\r\nllo\r\n0\r\nX-T: 1\r\nHost: no\r\n\r\n"
+        ),
         None,
         [(b"x-t", b"1")],
     ),
@@ -303,7 +305,6 @@ def test_a_body_behind_a_head_response_is_an_intruder() -> None:
 
 def test_a_second_coding_is_refused() -> None:
     raw = (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     )
     assert told(raw).log.events == [UpstreamInvalid]

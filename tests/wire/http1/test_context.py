@@ -5,13 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from support.mock_clock import MockClock
-
 from sluicegate.metrics import Metrics
 from sluicegate.settings import Http
 from sluicegate.wire.deadlines import Deadlines
 from sluicegate.wire.forwarded import TrustedProxies
 from sluicegate.wire.http1.context import Methods, ServerContext
+from support.mock_clock import MockClock
 
 
 class Connection:

@@ -98,7 +98,9 @@ def test_what_connection_names_is_dropped_and_nothing_else(tokens: list[bytes]) 
     made = request(*fields, (b"Connection", b",".join(tokens)))
     named = {token.strip().lower() for token in tokens}
     left = [(name.lower(), value) for name, value in fields if name.lower() not in named]
-    assert [pair for pair in made.headers if pair[0].startswith(b"x-") and len(pair[0]) == 3] == left
+    assert [
+        pair for pair in made.headers if pair[0].startswith(b"x-") and len(pair[0]) == 3
+    ] == left
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,9 @@ def test_an_upgrade_needs_both_headers_and_http_1_1() -> None:
 
 
 def test_ids_that_come_are_kept_and_else_made() -> None:
-    made = request((b"X-Request-Id", b"abc"), (b"traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"))  # noqa: E501 - one line of a trace
+    made = request(
+        (b"X-Request-Id", b"abc"), (b"traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01")
+    )
     assert made.request_id == "abc"
     assert made.headers.get(b"traceparent") == b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
     made = request()
@@ -149,8 +153,6 @@ def test_ids_do_not_repeat() -> None:
 
 
 def test_a_request_that_could_not_be_read_has_a_stand_in_with_an_id() -> None:
-    made = head((b"x-request-id", b"theirs"), target=b"/x").refused_request(
-        "-", CLIENT, IdSource()
-    )
+    made = head((b"x-request-id", b"theirs"), target=b"/x").refused_request("-", CLIENT, IdSource())
     assert (made.method, made.path, made.target, made.body) == ("-", "-", b"/x", None)
     assert made.request_id != "theirs"

@@ -7,11 +7,11 @@ import socket
 from typing import Any
 
 import pytest
-from support.exchanges import body
 
 from sluicegate.errors import CLIENT_TIMEOUT
 from sluicegate.settings import Http
 from sluicegate.wire.http1.patience import RATE_GRACE_S, Patience, peer_closed
+from support.exchanges import body
 
 
 def test_a_body_that_is_silent_for_too_long_is_given_up() -> None:

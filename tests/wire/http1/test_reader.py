@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.front import Front, front
 from support.upstreams import echo
 
@@ -34,7 +36,7 @@ def test_requests_are_the_same_however_they_are_cut(at: Front, cuts: set[int]) -
     before = len(at.upstream.requests)
     with at.connect() as client:
         places = [0, *sorted(cuts), len(REQUESTS)]
-        for start, end in zip(places, places[1:], strict=False):
+        for start, end in pairwise(places):
             client.send(REQUESTS[start:end])
             at.do(lambda: None)
         assert [client.answer().status for _ in range(5)] == [200] * 5

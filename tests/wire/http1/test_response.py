@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.exchanges import body, exchange
 
 from sluicegate.exchange import Exchange, Response
 from sluicegate.headers import Headers
 from sluicegate.wire.http1.lines import StatusLines
 from sluicegate.wire.http1.response import ResponseWriter
+from support.exchanges import body, exchange
 
 
 class Context:
@@ -52,7 +52,11 @@ def writer() -> tuple[ResponseWriter, Transport]:
 
 
 def written(
-    asked: Exchange, status: int, length: int | None, *pieces: bytes, trailers: Headers | None = None
+    asked: Exchange,
+    status: int,
+    length: int | None,
+    *pieces: bytes,
+    trailers: Headers | None = None,
 ) -> bytes:
     """Send a whole response and return its bytes."""
     made, transport = writer()

@@ -58,7 +58,7 @@ class Attempt:
             try:
                 await self._send(connection, timeouts)
             except UpstreamError:
-                if kept is None or not self._can_repeat:
+                if connection.served == 1 or not self._can_repeat:
                     raise
                 if body is not None:
                     body.put_back(self._kept)

@@ -35,6 +35,8 @@ async def dispatch(exchange: Exchange) -> None:
         await exchange.finish_whole()
     except UpstreamError as error:
         exchange.outcome = error.reason
+        if target is not None:
+            target.failed(error)
         answer(exchange, Refused(error.problem))
     except Refused as refused:
         answer(exchange, refused)

@@ -155,7 +155,7 @@ class Policy:
             CLIENT_GONE.status if response is None else response.status,
             None if problem is None else problem.slug,
             exchange.outcome,
-            0 if body is None else body.received,
+            exchange.bytes_in if body is None else body.received,
             exchange.bytes_out,
             round((now - started) * 1e6) / 1e3,
             round((first_byte - started) * 1e6) / 1e3 if first_byte else None,

@@ -95,8 +95,8 @@ class Policy:
         cell.value += 1
         series = self._routes.get(name) or self._route(name)
         series.seconds.observe(self._clock.monotonic() - exchange.started_at)
-        if request.body is not None:
-            series.bytes_in.value += request.body.received
+        body = request.body
+        series.bytes_in.value += exchange.bytes_in if body is None else body.received
         series.bytes_out.value += exchange.bytes_out
 
     def _remember(self, key: tuple[str, str, int]) -> Cell:

@@ -162,17 +162,21 @@ class RequestReader(ResponseWriter):
         request.client_ip = self._forwarding.add_to(
             request.headers, head.forwarded, request.authority
         )
+        if head.forwarded:
+            request.scheme = self._forwarding.scheme
+        refused: Refused | None = None
         if head.chunked or head.length:
             self._body = request.body = RequestBody(
                 self, head.length, http.max_body, expects_continue=head.expect is not None
             )
-            request.body.check_length()
+            refused = request.body.check_length()
             if parser.should_upgrade():
                 request.upgrade = None
         self._in_head = False
         self._requests += 1
         keep_alive = plain or head.keep_alive(version)
-        self.accept(request, keep_alive=keep_alive and self._requests < http.max_requests)
+        keep_alive = keep_alive and self._requests < http.max_requests
+        self.accept(request, keep_alive=keep_alive, refused=refused)
 
     def on_body(self, data: bytes) -> None:
         """Pass on a piece of the body, or drop it when the answer has been given."""
@@ -229,8 +233,8 @@ class RequestReader(ResponseWriter):
         """Take notice of the first byte of a head."""
         raise NotImplementedError
 
-    def accept(self, request: Request, *, keep_alive: bool) -> None:
-        """Take a request whose head is complete."""
+    def accept(self, request: Request, *, keep_alive: bool, refused: Refused | None) -> None:
+        """Take a request whose head is complete; `refused`: it is to be answered with that."""
         raise NotImplementedError
 
     def refuse(self, error: Refused) -> None:

@@ -42,7 +42,7 @@ CHECK_S = 1.0
 """How often a connection with an exchange in flight is looked at: EOF, rates, time-outs."""
 LINGER_S = 2.0
 """How long to drop bytes after our side is shut. nginx lingering_timeout: 5 s."""
-QUEUE_LIMIT = 64
+QUEUE_LIMIT = 256
 """Parsed requests that may wait on one connection; reached only within a single read."""
 
 _PAUSED_BODY, _PAUSED_QUEUE, _PAUSED_UPGRADE = 1, 2, 4
@@ -249,7 +249,7 @@ class ServerConnection(RequestReader):
             context.idle.pop(self, None)
             self.deadline = context.deadlines.now + context.http.header_timeout
 
-    def accept(self, request: Request, *, keep_alive: bool) -> None:
+    def accept(self, request: Request, *, keep_alive: bool, refused: Refused | None) -> None:
         """Start an exchange, or let it wait for the one before."""
         if self._lingering:
             return  # our side was shut in the middle of this very segment
@@ -257,6 +257,8 @@ class ServerConnection(RequestReader):
         exchange = Exchange(request, self._client, self, context.snapshot, context.clock)
         if not keep_alive:
             exchange.keep_alive = False
+        if refused is not None:
+            exchange.refused = refused
         if self._exchange is None and not self._queue:
             self._start(exchange)
         else:
