@@ -63,7 +63,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
     """Hatchling's way to add to a wheel."""
 
     def dependencies(self) -> list[str]:
-        """What compiling needs beside hatchling."""
+        """Name what compiling needs beside hatchling."""
         return ["mypy>=1.14", "setuptools>=70", *self._runtime()] if self._asked() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -88,5 +88,5 @@ class CustomBuildHook(BuildHookInterface[Any]):
         return self.target_name == "wheel" and os.environ.get("SLUICEGATE_COMPILE") == "1"
 
     def _runtime(self) -> list[str]:
-        """Libraries whose types mypyc reads."""
+        """Name libraries whose types mypyc reads."""
         return list(self.metadata.core.dependencies)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import cost, memory, report, trouble
+from bench import compiled, cost, memory, report, trouble
 from bench.report import Figure
 
 PARTS = ["cost", "memory", "trouble"]
@@ -24,7 +24,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=cost.__doc__)
     add = parser.add_argument
     add("--part", action="append", choices=PARTS, help="default: all")
-    add("--python", default=sys.executable, help="whose Sluicegate is measured; default: this one")
+    add("--pure", action="store_true", help="measure pure Python only: compile nothing")
     add("--only", default="", help="only contenders with this in their name")
     add("--rounds", type=int, default=3, help="of every contender, interleaved")
     add("--seconds", type=float, default=6, help="of load per round")
@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> int:
     chosen = options(arguments)
     parts = chosen.part or PARTS
     _raise_file_limit()
-    os.environ["BENCH_PYTHON"] = chosen.python
+    if not chosen.pure:
+        os.environ["BENCH_COMPILED"] = str(compiled.folder())
     rows: list[cost.Row] = []
     missing: list[str] = []
     figures: list[Figure] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,16 @@ from bench.processes import Missing, Running
 
 Start = Callable[[Path, int], Running]
 
+PURE = ", not compiled"
+
 CONTENDERS: dict[str, Start] = {
     "nginx proxy_pass": peers.nginx_proxy,
     "Envoy, local rate limit, JSON log": peers.envoy,
     "nginx + Lua + Redis, key and limit": peers.nginx_lua_redis,
     "Sluicegate bare": gateway.bare,
     "Sluicegate governed": gateway.governed,
+    f"Sluicegate bare{PURE}": gateway.bare_pure,
+    f"Sluicegate governed{PURE}": gateway.governed_pure,
 }
 BASES = {
     "nginx": "nginx proxy_pass",
@@ -65,7 +70,8 @@ def measure(
     running: dict[str, Running] = {}
     try:
         for name, start in CONTENDERS.items():
-            if only.lower() not in name.lower():
+            twice = name.endswith(PURE) and "BENCH_COMPILED" not in os.environ
+            if twice or only.lower() not in name.lower():
                 continue
             try:
                 running[name] = start(folder / f"c{len(running)}", upstream.port)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 import urllib.error
@@ -79,21 +78,13 @@ class Gateway(Running):
         fresh.replace(self.file)
 
 
-def interpreter() -> str:
-    """Return the Python whose Sluicegate is measured: `--python`, or the one that runs this."""
-    return os.environ.get("BENCH_PYTHON", sys.executable)
+def sluicegate(
+    folder: Path, configuration: str, *, workers: str = "1", pure: bool = False
+) -> Gateway:
+    """Start Sluicegate and wait until it is ready. The access log goes to a file.
 
-
-def is_compiled() -> bool:
-    """Say whether that Sluicegate's data path is compiled."""
-    code = "import sluicegate.wire.http1.server as s; print(s.__file__)"
-    command = [interpreter(), "-P", "-c", code]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
-    return done.stdout.strip().endswith(".so")
-
-
-def sluicegate(folder: Path, configuration: str, *, workers: str = "1") -> Gateway:
-    """Start Sluicegate and wait until it is ready. The access log goes to a file."""
+    Compiled if this run has a compiled wheel (`BENCH_COMPILED`), unless it is to be `pure` Python.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "application.yml"
     file.write_text(configuration)
@@ -107,7 +98,9 @@ def sluicegate(folder: Path, configuration: str, *, workers: str = "1") -> Gatew
         "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
     }
-    command = [interpreter(), "-m", "sluicegate", "run", str(file)]
+    if not pure and "BENCH_COMPILED" in os.environ:
+        environ["PYTHONPATH"] = os.environ["BENCH_COMPILED"]
+    command = [sys.executable, "-m", "sluicegate", "run", str(file)]
     running = start(command, port, folder, environ)
     gateway = Gateway(running.process, port, folder, management=management, file=file)
     deadline = time.monotonic() + 20
@@ -127,6 +120,16 @@ def bare(folder: Path, upstream_port: int) -> Gateway:
 def governed(folder: Path, upstream_port: int) -> Gateway:
     """Start Sluicegate with key, limit, metrics and access log."""
     return sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+
+
+def bare_pure(folder: Path, upstream_port: int) -> Gateway:
+    """Start the same as `bare`, not compiled."""
+    return sluicegate(folder, BARE.format(upstream=upstream_port), pure=True)
+
+
+def governed_pure(folder: Path, upstream_port: int) -> Gateway:
+    """Start the same as `governed`, not compiled."""
+    return sluicegate(folder, GOVERNED.format(upstream=upstream_port), pure=True)
 
 
 def many_routes(upstream_port: int, count: int, mark: str) -> str:

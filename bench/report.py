@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import gateway
-
 if TYPE_CHECKING:
     from bench.cost import Row
 
@@ -52,7 +50,7 @@ def machine() -> dict[str, str | int]:
 def versions() -> dict[str, str]:
     """Name what was measured."""
     found = {name: importlib.metadata.version(name) for name in ("sluicegate", *LIBRARIES)}
-    found["sluicegate"] += " (compiled)" if gateway.is_compiled() else ""
+    found["sluicegate"] += " (compiled)" if "BENCH_COMPILED" in os.environ else ""
     found["python"] = platform.python_version()
     for name, command in {
         "nginx": ["/usr/sbin/nginx", "-v"],

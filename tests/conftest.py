@@ -50,11 +50,11 @@ def bounded(item: pytest.Item) -> Iterator[None]:
         raise TimeoutError(f"{item.nodeid} has not ended in {TEST_S} s")
 
     before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(TEST_S)
+    signal.setitimer(signal.ITIMER_REAL, TEST_S, TEST_S)  # again where the clean-up hangs too
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sluicegate.model.units import convert, encode_hook
-from sluicegate.settings import Settings
+from sluicegate.settings import Settings, host_of
 
 
 def test_everything_has_a_default_that_is_valid() -> None:
@@ -41,3 +41,8 @@ def test_settings_are_frozen() -> None:
 def test_what_makes_no_sense_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         convert(value, Settings)
+
+
+def test_the_host_of_an_address_has_no_brackets() -> None:
+    assert host_of("[::1]:9090") == "::1"
+    assert host_of("gateway.internal:9090") == "gateway.internal"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sluicegate.journey.dispatch.service import dispatch
 from sluicegate.journey.run import (
+    PROBES,
     answer_probe,
     answering,
     follow_route,
@@ -18,7 +19,6 @@ from sluicegate.journey.run import (
 )
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
-from sluicegate.process.health import PREFIX
 from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
 from sluicegate.state.memory import MemoryState
@@ -233,7 +233,7 @@ class DataPlane:
         return snapshot
 
     def _journey(self, exchange: Exchange) -> Coroutine[None, None, None]:
-        if self.health is not None and exchange.request.path.startswith(PREFIX):
+        if self.health is not None and exchange.request.path.startswith(PROBES):
             return run(exchange, self._probe)
         return run(exchange, exchange.snapshot.entry)
 

@@ -21,7 +21,6 @@ import msgspec
 
 from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamInvalid
 from sluicegate.headers import Headers
-from sluicegate.wire.http1.lines import BODILESS
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.table import CompiledRoute, Snapshot
     from sluicegate.wire.body import RequestBody
     from sluicegate.wire.tunnel import Tunnel
+
+BODILESS = frozenset({204, 304})
+"""Statuses without a body (RFC 9110, sections 15.3.5 and 15.4.5); 1xx beside them."""
 
 HeadHook = Callable[["Exchange"], None]
 ChunkHook = Callable[["Exchange", bytes], bytes]

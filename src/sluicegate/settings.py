@@ -168,3 +168,8 @@ class Settings(Resource, frozen=True, kw_only=True):
     data_dir: Annotated[
         str, Meta(description="Folder for `last-good.yml`, from the working directory. Mode 0700.")
     ] = ".sluicegate"
+
+
+def host_of(listen: str) -> str:
+    """Return the host of a `listen` address, without brackets."""
+    return listen.rpartition(":")[0].strip("[]")

@@ -10,7 +10,6 @@ from sluicegate.process.sockets import (
     address_of,
     bind,
     connections_wait,
-    host_of,
 )
 
 
@@ -49,11 +48,6 @@ def test_an_address_in_brackets_is_ipv6() -> None:
 def test_an_empty_host_is_every_ipv4_address() -> None:
     with bind(":0")[0] as sock:
         assert address_of(sock).startswith("0.0.0.0:")
-
-
-def test_the_host_of_an_address_has_no_brackets() -> None:
-    assert host_of("[::1]:9090") == "::1"
-    assert host_of("gateway.internal:9090") == "gateway.internal"
 
 
 def test_a_connection_that_nobody_has_accepted_is_seen_in_the_queue() -> None:

@@ -26,7 +26,7 @@ from sluicegate import __version__
 from sluicegate.admin.exposition import render
 from sluicegate.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, UNAVAILABLE, SluicegateError
 from sluicegate.metrics import FamilyDump, Series
-from sluicegate.process.sockets import host_of
+from sluicegate.settings import host_of
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange

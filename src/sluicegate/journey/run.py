@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Handler = Callable[["Exchange"], Awaitable[None]]
 Handle = Callable[["Exchange", "Onward"], Awaitable[None]]
 
+PROBES = "/actuator/health/"
+"""Where load balancers ask on the data port."""
+
 
 def nest(handles: Sequence[Handle], innermost: Handler) -> Handler:
     """Return one handler that runs `handles` around each other, the first one outermost."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sluicegate.journey.run import PROBES
+
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
-
-PREFIX = "/actuator/health/"
 
 
 class HealthView:
@@ -61,7 +61,7 @@ class HealthView:
         200 with `UP`, else 503, as Spring's actuator does it and load balancers expect it.
         """
         words = {"liveness": self.liveness, "readiness": self.readiness, "region": self.region}
-        word = words.get(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None
+        word = words.get(path.removeprefix(PROBES)) if path.startswith(PROBES) else None
         if word is None:
             return None
         status = word()

@@ -7,6 +7,7 @@ import socket
 from contextlib import closing
 
 from sluicegate.errors import SluicegateError
+from sluicegate.settings import host_of
 
 BACKLOG = 4096
 """Connections that may wait for a worker; Linux caps it at net.core.somaxconn (4096)."""
@@ -42,11 +43,6 @@ def address_of(sock: socket.socket) -> str:
     """Return `host:port` of a bound socket, IPv6 hosts in brackets."""
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def host_of(listen: str) -> str:
-    """Return the host of `host:port` without brackets."""
-    return listen.rpartition(":")[0].strip("[]")
 
 
 def connections_wait(sock: socket.socket) -> bool:

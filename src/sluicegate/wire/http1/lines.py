@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-BODILESS = frozenset({204, 304})
-"""Statuses without a body (RFC 9110, sections 15.3.5 and 15.4.5); 1xx beside them."""
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 REASONS[499] = b"Client Closed Request"

@@ -10,7 +10,8 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from sluicegate.wire.http1.lines import BODILESS, fields, last_chunk
+from sluicegate.exchange import BODILESS
+from sluicegate.wire.http1.lines import fields, last_chunk
 
 if TYPE_CHECKING:
     import asyncio

@@ -11,8 +11,8 @@ from typing import Protocol
 import httptools
 
 from sluicegate.errors import UpstreamError, UpstreamInvalid
+from sluicegate.exchange import BODILESS
 from sluicegate.headers import Headers
-from sluicegate.wire.http1.lines import BODILESS
 from sluicegate.wire.http1.names import FORBIDDEN_TRAILERS, ResponseField, ResponseNames
 
 MAX_HEAD_BYTES = 65536
