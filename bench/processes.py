@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ class Missing(Exception):
 
 def program(name: str, source: str) -> str:
     """Return the path of a program; raises Missing that names `source`."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    beside = str(Path(sys.executable).parent)  # where the environment's own programs are
+    found = shutil.which(name, path=f"{beside}:{os.environ['PATH']}:/usr/sbin:/usr/bin:/sbin:/bin")
     if found is None:
         raise Missing(f"{name}: {source}")
     return found
