@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sluicegate.upstream.service import Target
     from sluicegate.wire.http1.client import ClientConnection
 
+CHUNKED = b"transfer-encoding: chunked\r\n"
 KEEP_BYTES = 65536
 """How much of a request body is kept to be sent again."""
 
@@ -103,23 +104,21 @@ class Attempt:
     def _head(self) -> bytes:
         request, target = self._exchange.request, self._target
         body = request.body
-        path = request.path.encode("ascii")
-        if request.query is not None:
-            path = b"%b?%b" % (path, request.query)
         host = target.host_header or request.authority or target.label.encode("ascii")
-        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method.encode("ascii"), path, host)
-        framing = b""
+        parts = [request.method.encode("ascii"), b" ", request.path.encode("ascii")]
+        if request.query is not None:
+            parts += (b"?", request.query)
+        parts += (b" HTTP/1.1\r\nhost: ", host, b"\r\n", fields(request.headers))
         if body is not None:
-            framing = (
-                b"transfer-encoding: chunked\r\n"
-                if body.length is None
-                else b"content-length: %d\r\n" % body.length
-            )
+            length = body.length
+            parts.append(CHUNKED if length is None else b"content-length: %d\r\n" % length)
         elif request.method in ("POST", "PUT", "PATCH"):
-            framing = b"content-length: 0\r\n"
+            parts.append(b"content-length: 0\r\n")
         if request.upgrade is not None:
-            framing += b"connection: upgrade\r\nupgrade: %b\r\n" % request.upgrade.encode("latin-1")
-        return start + fields(request.headers) + framing + b"via: 1.1 sluicegate\r\n\r\n"
+            token = request.upgrade.encode("latin-1")
+            parts.append(b"connection: upgrade\r\nupgrade: %b\r\n" % token)
+        parts.append(b"via: 1.1 sluicegate\r\n\r\n")
+        return b"".join(parts)
 
     # --- the request body ----------
 

@@ -117,7 +117,7 @@ class ServerContext:
     def tail_lines(self, request_id: str, dated: bool) -> bytes:  # noqa: FBT001 - hot path
         """Return the last lines of every response head, its blank line included."""
         if dated:
-            return b"%b%b\r\n\r\n" % (VIA, request_id.encode("ascii"))
+            return VIA + request_id.encode("ascii") + b"\r\n\r\n"
         now = self.deadlines.now
         if now != self._dated_at:
             self._dated_at = now

@@ -60,6 +60,8 @@ class Head:
     def __init__(self) -> None:
         """Start empty. What is absent from most requests costs nothing: it stays on the class."""
         self.headers = Headers()
+        self.fields: list[tuple[bytes, bytes]] = self.headers
+        """The same list, by the type that the compiler knows how to append to."""
 
     def take(  # noqa: C901, PLR0912 - a table, written as branches because they are cheaper
         self, kind: int, name: bytes, value: bytes, http: Http

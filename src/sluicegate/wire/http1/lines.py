@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from mypy_extensions import mypyc_attr
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -28,13 +24,13 @@ class StatusLines(dict[int, bytes]):
         return line
 
 
-def fields(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def fields(headers: list[tuple[bytes, bytes]]) -> bytes:
     """Write header lines, each with its CRLF."""
     lines = [b": ".join(pair) for pair in headers]
     lines.append(b"")
     return b"\r\n".join(lines)
 
 
-def last_chunk(trailers: Iterable[tuple[bytes, bytes]] | None) -> bytes:
+def last_chunk(trailers: list[tuple[bytes, bytes]] | None) -> bytes:
     """Write the end of a chunked body."""
     return b"0\r\n%b\r\n" % fields(trailers) if trailers else LAST_CHUNK

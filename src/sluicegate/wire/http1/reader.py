@@ -143,7 +143,7 @@ class RequestReader(ResponseWriter):
         elif kind:
             head.take(kind, name, value, self._context.http)
         else:
-            head.headers.append((name, value))
+            head.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Build the request and start its exchange, or let it wait for the one before."""

@@ -57,7 +57,8 @@ class ResponseWriter:
             raise RuntimeError("send_head() without a response")
         request, context = exchange.request, self._context
         status, length = response.status, response.length
-        lines = [b": ".join(pair) for pair in response.headers]
+        pairs: list[tuple[bytes, bytes]] = response.headers
+        lines = [b": ".join(pair) for pair in pairs]
         self._chunking = False
         self._mute = request.method == "HEAD" or status in BODILESS
         if length is not None:

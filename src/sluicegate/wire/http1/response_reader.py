@@ -57,6 +57,7 @@ class ResponseReader:
     __slots__ = (
         "_by_eof",
         "_coding",
+        "_fields",
         "_head_bytes",
         "_headers",
         "_in_body",
@@ -80,6 +81,7 @@ class ResponseReader:
         self._receiver: Receiver | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers = Headers()
+        self._fields: list[tuple[bytes, bytes]] = self._headers  # as the compiler knows it
         self._trailers: Headers | None = None
         self._head_bytes = 0
         self._length: int | None = None
@@ -92,7 +94,7 @@ class ResponseReader:
         """Start a head. A second response on a connection that answered already is an intruder."""
         if self._receiver is None:
             raise UpstreamInvalid("bytes after the response")
-        self._headers = Headers()
+        self._fields = self._headers = Headers()
         self._trailers = None
         self._head_bytes = 0
         self._length = None
@@ -105,10 +107,10 @@ class ResponseReader:
         if self._in_body:
             self._trailer(name, value)
         elif not kind:
-            self._headers.append((name, value))
+            self._fields.append((name, value))
         elif kind == _DATE:
             self.dated = True
-            self._headers.append((name, value))
+            self._fields.append((name, value))
         elif kind == _LENGTH:
             self._length = int(value)  # llhttp has checked: digits, once
         elif kind == _CODING:
@@ -116,7 +118,7 @@ class ResponseReader:
         elif kind == _CONNECTION:
             self._named = value if self._named is None else b"%b,%b" % (self._named, value)
         elif name == b"upgrade" and self._parser.get_status_code() == SWITCHING:
-            self._headers.append((name, value))
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Decide the framing and hand the head over."""
