@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test check lint format bench clean
+.PHONY: help run test check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -28,6 +29,9 @@ lint: $(VENV)/.dev  ## Everything of `check` that needs no server
 format: $(VENV)/.dev  ## Format the sources and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/bin/python  ## A wheel in dist/ whose data path is compiled (needs a C compiler)
+	SLUICEGATE_COMPILE=1 $(PIP_WHEEL) --no-deps --wheel-dir dist .
 
 bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy and nginx + Lua + Redis
 	$(BIN)/python -m bench $(ARGS)
