@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test check lint format wheel bench clean
+.PHONY: help run test testcompiled check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -17,6 +17,9 @@ run: $(VENV)/.runtime  ## Start the gateway with examples/quickstart.yml and an 
 
 test: $(VENV)/.dev  ## Run every test (real servers: scripts/install-debian.sh)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+testcompiled: $(VENV)/.dev  ## The whole-gateway tests against the compiled wheel
+	PYTHONPATH=$$($(BIN)/python -m bench.compiled) $(BIN)/python -m pytest -n 2 tests/journeys tests/process tests/docs $(ARGS)
 
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 

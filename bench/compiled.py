@@ -28,9 +28,18 @@ def folder() -> Path:
     return made
 
 
+def main() -> None:
+    """Print the folder (`python -m bench.compiled`)."""
+    print(folder())
+
+
 def _fingerprint() -> str:
     digest = hashlib.sha256(sys.version.encode())
     files = [*(ROOT / "src").rglob("*.py"), ROOT / "hatch_build.py", ROOT / "pyproject.toml"]
     for file in sorted(files):
         digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()

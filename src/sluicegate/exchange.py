@@ -182,7 +182,6 @@ class Exchange:
     ended = False
     keep_alive = True
     upgraded = False
-    flow: Flow | None = None
     notes: dict[str, Any] | None = None
     _head_hooks: list[HeadHook] | None = None
     _body_hooks: list[tuple[ChunkHook | None, EndHook | None]] | None = None
@@ -199,6 +198,7 @@ class Exchange:
         self.sink = sink
         self.snapshot = snapshot
         self.clock = clock
+        self.flow: Flow | None = None  # here, because mypyc forgets such a default on the class
         self.started_at = clock.monotonic()
 
     # --- declared on the way down ----------
