@@ -106,30 +106,37 @@ def _response_field(name: bytes) -> ResponseField:
 
 
 @mypyc_attr(native_class=False)
-class RequestNames(dict[bytes, tuple[bytes, int]]):
-    """Name as received to (lower-case name, RequestField)."""
+class Names(dict[bytes, tuple[bytes, int]]):
+    """Name as received to (lower-case name, what it is to us)."""
 
     room = 4096
 
     def __missing__(self, raw: bytes) -> tuple[bytes, int]:
         """Classify a name; remember it while there is room."""
         name = raw.lower()
-        entry = (name, int(_request_field(name)))
+        entry = (name, self.kind(name))
         if len(self) < self.room:
             self[raw] = entry
         return entry
+
+    def kind(self, name: bytes) -> int:
+        """Say what a name in lower case is to us."""
+        raise NotImplementedError
 
 
 @mypyc_attr(native_class=False)
-class ResponseNames(dict[bytes, tuple[bytes, int]]):
-    """Name as received to (lower-case name, ResponseField)."""
+class RequestNames(Names):
+    """Names of a client's headers; what they are is a `RequestField`."""
 
-    room = 4096
+    def kind(self, name: bytes) -> int:
+        """Say what a name in lower case is to us."""
+        return int(_request_field(name))
 
-    def __missing__(self, raw: bytes) -> tuple[bytes, int]:
-        """Classify a name; remember it while there is room."""
-        name = raw.lower()
-        entry = (name, int(_response_field(name)))
-        if len(self) < self.room:
-            self[raw] = entry
-        return entry
+
+@mypyc_attr(native_class=False)
+class ResponseNames(Names):
+    """Names of a target's headers; what they are is a `ResponseField`."""
+
+    def kind(self, name: bytes) -> int:
+        """Say what a name in lower case is to us."""
+        return int(_response_field(name))

@@ -14,7 +14,6 @@ that the kernel does not reset the connection before the client has read the ans
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
 import httptools
@@ -27,7 +26,6 @@ from sluicegate.errors import (
 )
 from sluicegate.exchange import Exchange
 from sluicegate.wire.http1.lines import CONTINUE
-from sluicegate.wire.http1.names import RequestField
 from sluicegate.wire.http1.patience import Patience, peer_closed
 from sluicegate.wire.http1.reader import RequestReader
 from sluicegate.wire.http1.response import DRAIN_BYTES
@@ -46,8 +44,6 @@ QUEUE_LIMIT = 256
 """Parsed requests that may wait on one connection; reached only within a single read."""
 
 _PAUSED_BODY, _PAUSED_QUEUE, _PAUSED_UPGRADE = 1, 2, 4
-_HOST = int(RequestField.HOST)
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/")
 
 
 class ServerConnection(RequestReader):
