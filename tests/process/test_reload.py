@@ -158,10 +158,13 @@ def test_equal_content_is_not_compiled_again() -> None:
     asyncio.run(scenario())
 
 
-def test_certificates_are_read_again_although_the_file_names_the_same_ones() -> None:
+@pytest.mark.parametrize("settings", [TLS, Settings()], ids=["listener", "services only"])
+def test_certificates_are_read_again_although_the_file_names_the_same_ones(
+    settings: Settings,
+) -> None:
     async def scenario() -> None:
         target = Target()
-        one, _ = reloader(target, configuration(b"0", TLS), settings=TLS)
+        one, _ = reloader(target, configuration(b"0", settings), settings=settings)
         await one.reload()
         assert target.tls_reads == 1
 
