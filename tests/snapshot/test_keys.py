@@ -6,6 +6,8 @@ import time
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluicegate.model.consumer import Consumer, Key
 from sluicegate.snapshot.keys import (
@@ -13,6 +15,7 @@ from sluicegate.snapshot.keys import (
     DirectoryBuilder,
     KeyDirectory,
     KeyFault,
+    KeyRecord,
     digest,
     hold,
 )
@@ -57,6 +60,14 @@ def test_a_key_is_found_by_its_hash_or_by_its_value() -> None:
 def test_any_other_key_is_nobodys(presented: bytes) -> None:
     assert directory(alice=[hashed(b"alice's key")]).find(presented) is None
     assert KeyDirectory().find(presented) is None
+
+
+@given(pepper=st.binary(min_size=1, max_size=200), key=st.binary(max_size=MAX_KEY_BYTES))
+def test_a_look_up_computes_the_hmac_that_is_stored(pepper: bytes, key: bytes) -> None:
+    record = KeyRecord("alice", ALICE, None, "id")
+    assert (
+        KeyDirectory([(pepper, {hmac.digest(pepper, key, "sha256"): record})]).find(key) is record
+    )
 
 
 def test_a_key_that_is_too_long_is_not_even_hashed() -> None:

@@ -28,8 +28,8 @@ def memory(clock: Clock) -> LimitState:
 STATES = [pytest.param(memory, id="memory")]
 
 
-def take(state: LimitState, *takes: Take) -> Verdict:
-    return asyncio.run(state.take(takes))
+def take(state: LimitState, *takes: Take, subject: str = "=ann") -> Verdict:
+    return asyncio.run(state.take(takes, subject))
 
 
 @pytest.fixture(params=STATES)
@@ -74,10 +74,18 @@ def test_order_makes_no_difference_to_a_refusal(make_state: MakeState) -> None:
 
 def test_subjects_do_not_share(make_state: MakeState) -> None:
     state = make_state(MockClock())
+    one = Take("limit|", FixedWindow(1, SECOND), 1)
+    assert take(state, one, subject="a").admitted
+    assert take(state, one, subject="b").admitted
+    assert not take(state, one, subject="a").admitted
+
+
+def test_limits_do_not_share_a_subject(make_state: MakeState) -> None:
+    state = make_state(MockClock())
     one = FixedWindow(1, SECOND)
-    assert take(state, Take("limit|a", one, 1)).admitted
-    assert take(state, Take("limit|b", one, 1)).admitted
-    assert not take(state, Take("limit|a", one, 1)).admitted
+    assert take(state, Take("limit a|", one, 1)).admitted
+    assert take(state, Take("limit b|", one, 1)).admitted
+    assert not take(state, Take("limit a|", one, 1)).admitted
 
 
 def test_the_announced_wait_is_enough(make_state: MakeState) -> None:

@@ -17,7 +17,7 @@ SECOND = 1_000_000
 def use(state: MemoryState, algorithm: Algorithm, *keys: str) -> None:
     async def work() -> None:
         for key in keys:
-            await state.take([Take(key, algorithm, 1)])
+            await state.take([Take("limit|", algorithm, 1)], key)
 
     asyncio.run(work())
 
@@ -60,7 +60,7 @@ def test_a_refused_request_leaves_no_key_behind() -> None:
 
     async def work() -> None:
         wishes = [Take("a", FixedWindow(1, SECOND), 1), Take("b", FixedWindow(1, SECOND), 2)]
-        assert not (await state.take(wishes)).admitted
+        assert not (await state.take(wishes, "=ann")).admitted
 
     asyncio.run(work())
     assert len(state) == 0

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
 NEVER = -1
 """`retry_after_us` of a cost that is more than the limit ever holds."""
 
@@ -18,7 +16,7 @@ Counts = tuple[int, ...]
 """What an algorithm keeps per subject. None stands for a subject that was not seen lately."""
 
 
-class Outcome(msgspec.Struct, gc=False):
+class Outcome:
     """What one limit says to one request.
 
     `limit` is the most that can be had at an instant, `remaining` what is left of it now, rounded
@@ -26,11 +24,22 @@ class Outcome(msgspec.Struct, gc=False):
     until this cost can be had (0 when it was, `NEVER` when it never can); both rounded up.
     """
 
-    admitted: bool
-    limit: int
-    remaining: int
-    reset_us: int
-    retry_after_us: int
+    __slots__ = ("admitted", "limit", "remaining", "reset_us", "retry_after_us")
+
+    def __init__(
+        self,
+        admitted: bool,  # noqa: FBT001 - made for each request, and by position
+        limit: int,
+        remaining: int,
+        reset_us: int,
+        retry_after_us: int,
+    ) -> None:
+        """Keep the numbers."""
+        self.admitted = admitted
+        self.limit = limit
+        self.remaining = remaining
+        self.reset_us = reset_us
+        self.retry_after_us = retry_after_us
 
 
 class Algorithm(Protocol):
@@ -43,26 +52,35 @@ class Algorithm(Protocol):
         """
 
 
-class Take(msgspec.Struct, gc=False, frozen=True):
-    """A wish: `cost` units of the limit `algorithm`, counted under `key`.
+class Take:
+    """A wish: `cost` units of the limit `algorithm`, counted under `prefix` and a subject.
 
-    `key` names limit and subject; the keys of one call differ from each other.
+    `prefix` names the limit; those of one call differ from each other. Wishes say nothing of a
+    request, so they are made once and used for all.
     """
 
-    key: str
-    algorithm: Algorithm
-    cost: int
+    __slots__ = ("algorithm", "cost", "prefix")
+
+    def __init__(self, prefix: str, algorithm: Algorithm, cost: int) -> None:
+        """Keep the wish."""
+        self.prefix = prefix
+        self.algorithm = algorithm
+        self.cost = cost
 
 
-class Verdict(msgspec.Struct, gc=False):
+class Verdict:
     """The answer: whether everything was taken (else nothing was), and what each limit says."""
 
-    admitted: bool
-    outcomes: list[Outcome]
+    __slots__ = ("admitted", "outcomes")
+
+    def __init__(self, admitted: bool, outcomes: list[Outcome]) -> None:  # noqa: FBT001 - as above
+        """Keep the answer."""
+        self.admitted = admitted
+        self.outcomes = outcomes
 
 
 class LimitState(Protocol):
     """Where limits are counted."""
 
-    async def take(self, takes: Sequence[Take]) -> Verdict:
-        """Take everything, or nothing. `outcomes` are in the order of `takes`."""
+    async def take(self, takes: Sequence[Take], subject: str) -> Verdict:
+        """Take everything for `subject`, or nothing. `outcomes` are in the order of `takes`."""

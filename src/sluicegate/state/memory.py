@@ -43,14 +43,14 @@ class MemoryState:
         """Count the keys that are kept."""
         return len(self._entries)
 
-    async def take(self, takes: Sequence[Take]) -> Verdict:
+    async def take(self, takes: Sequence[Take], subject: str) -> Verdict:
         """Take everything, or nothing. Never waits."""
         now_us = self._clock.wall_us()
         entries = self._entries
         outcomes: list[Outcome] = []
         charged: list[tuple[str, tuple[Counts, int]]] = []
         for take in takes:
-            key = take.key
+            key = take.prefix + subject
             entry = entries.get(key)
             before = None if entry is None else entry[0]
             outcome, counts = take.algorithm.decide(before, now_us, take.cost)
@@ -58,7 +58,7 @@ class MemoryState:
             if outcome.admitted:
                 charged.append((key, (counts, now_us + outcome.reset_us)))
         if len(charged) < len(outcomes):
-            return Verdict(False, self._uncharged(takes, outcomes, now_us))
+            return Verdict(False, self._uncharged(takes, subject, outcomes, now_us))
         for key, fresh in charged:
             if key not in entries:
                 self._file(key, fresh[1])
@@ -73,12 +73,12 @@ class MemoryState:
             self._timer = None
 
     def _uncharged(
-        self, takes: Sequence[Take], outcomes: list[Outcome], now_us: int
+        self, takes: Sequence[Take], subject: str, outcomes: list[Outcome], now_us: int
     ) -> list[Outcome]:
         """Say what is left where another limit refused: as much as before."""
         for index, (take, outcome) in enumerate(zip(takes, outcomes, strict=True)):
             if outcome.admitted:
-                entry = self._entries.get(take.key)
+                entry = self._entries.get(take.prefix + subject)
                 before = None if entry is None else entry[0]
                 outcomes[index] = take.algorithm.decide(before, now_us, 0)[0]
         return outcomes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,11 +11,12 @@ from sluicegate.exchange import Exchange
 from sluicegate.journey.authenticate.api_key import Config, Policy
 from sluicegate.model.consumer import Consumer
 from sluicegate.model.units import convert
+from sluicegate.snapshot.keys import KeyRecord
 from support.exchanges import exchange, parts, run, target
 from support.mock_clock import MockClock
 
-ANN = SimpleNamespace(consumer_name="ann", consumer=Consumer(plan="pro"), plan="pro", key_id="k1")
-JO = SimpleNamespace(consumer_name="jö\r\nx: y", consumer=Consumer(), plan=None, key_id="k2")
+ANN = KeyRecord("ann", Consumer(plan="pro"), "pro", "k1")
+JO = KeyRecord("jö\r\nx: y", Consumer(), None, "k2")
 KEYS = {b"secret-of-ann": ANN, b"secret-of-jo": JO, b"a+b c": ANN}
 
 

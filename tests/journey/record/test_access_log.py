@@ -12,7 +12,8 @@ import pytest
 
 from sluicegate.errors import NO_ROUTE
 from sluicegate.exchange import Exchange
-from sluicegate.journey.record.access_log import LONGEST_AGENT, Config, Line, Policy
+from sluicegate.journey.record.access_log import Config, Line, Policy
+from sluicegate.journey.record.line import LONGEST_AGENT
 from support.exchanges import body, exchange, parts, run, target
 from support.mock_clock import MockClock
 

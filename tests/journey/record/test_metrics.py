@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sluicegate.exchange import Exchange
-from sluicegate.journey.record.metrics import MOST_SERIES, Config, Policy
+from sluicegate.journey.record.metrics import Config, Policy
 from sluicegate.policy import Parts
 from support.exchanges import body, counted, exchange, parts, run, target
 from support.mock_clock import MockClock
@@ -79,15 +79,3 @@ def test_a_reload_goes_on_counting_where_the_last_one_stopped(given: Parts) -> N
     for _ in range(2):
         run(Policy(Config(), given), exchange())
     assert counted(given, "sluicegate_requests_total", "things", "GET", "200") == 2
-
-
-def test_what_is_remembered_is_bounded_and_counts_stay(given: Parts) -> None:
-    policy = Policy(Config(), given)
-    for number in range(MOST_SERIES + 5):
-        policy._remember((f"route-{number}", "GET", 200))
-        policy._route(f"route-{number}")
-    assert len(policy._requests_cells) <= MOST_SERIES
-    assert len(policy._routes) <= MOST_SERIES
-    run(policy, exchange(route="route-0"))
-    run(policy, exchange(route="route-0"))
-    assert counted(given, "sluicegate_requests_total", "route-0", "GET", "200") == 2

@@ -1,0 +1,97 @@
+"""Takes keys out of a request and asks whose they are; the running part of `api_key`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
+
+from sluicegate.errors import UNAUTHENTICATED
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange, Request
+    from sluicegate.headers import Headers
+    from sluicegate.policy import Onward
+
+CONSUMER_HEADER = b"sluicegate-consumer"
+Challenges = tuple[tuple[bytes, bytes], ...]
+
+
+class KeyCheck:
+    """Finds the consumer of a key, or answers 401."""
+
+    __slots__ = ("_bearer", "_header", "_missing", "_optional", "_query", "_wrong")
+
+    def __init__(
+        self,
+        header: bytes | None,
+        query: bytes | None,
+        missing: Challenges,
+        wrong: Challenges,
+        *,
+        bearer: bool,
+        optional: bool,
+    ) -> None:
+        """Take the places of a key, and the challenges where there is none, or a wrong one."""
+        self._header = header
+        self._query = query
+        self._missing = missing
+        self._wrong = wrong
+        self._bearer = bearer
+        self._optional = optional
+
+    async def handle(self, exchange: Exchange, onward: Onward) -> None:
+        """Take the key out of the request, look it up, and say who calls."""
+        request = exchange.request
+        shown = self._take_from_headers(request.headers)
+        if self._query is not None and request.query:
+            shown += _take_from_query(request, self._query)
+        if not shown:
+            if self._optional:
+                await onward(exchange)
+            else:
+                exchange.refuse(UNAUTHENTICATED, "no key was given", self._missing)
+            return
+        one = len(shown) == 1 or len(set(shown)) == 1
+        record = exchange.snapshot.keys.find(shown[0]) if one else None
+        if record is None:
+            # How many keys were shown, or what is wrong with one, helps only who guesses.
+            exchange.refuse(UNAUTHENTICATED, "the key is not valid here", self._wrong)
+            return
+        name = record.consumer_name
+        exchange.consumer = record.consumer
+        exchange.consumer_name = name
+        exchange.key_id = record.key_id
+        exchange.plan = record.plan
+        plain = name.isascii() and name.isprintable()
+        request.headers.append((CONSUMER_HEADER, (name if plain else quote(name)).encode()))
+        await onward(exchange)
+
+    def _take_from_headers(self, headers: Headers) -> list[bytes]:
+        header, bearer = self._header, self._bearer
+        places: list[int] = []
+        shown: list[bytes] = []
+        for place, (name, value) in enumerate(headers):
+            if name == header:
+                shown.append(value)
+                places.append(place)
+            elif name == b"authorization" and bearer and value[:7].lower() == b"bearer ":
+                shown.append(value[7:].strip())
+                places.append(place)
+        for place in reversed(places):
+            del headers[place]
+        return shown
+
+
+def _take_from_query(request: Request, wanted: bytes) -> list[bytes]:
+    """Cut a parameter out of the raw query, every time it is there, and return its values."""
+    shown = []
+    kept = []
+    for part in (request.query or b"").split(b"&"):
+        name, _, value = part.partition(b"=")
+        if unquote_to_bytes(name.replace(b"+", b" ")) == wanted:
+            shown.append(unquote_to_bytes(value.replace(b"+", b" ")))
+        else:
+            kept.append(part)
+    if shown:
+        request.query = b"&".join(kept) or None
+    return shown
