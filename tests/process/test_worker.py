@@ -97,7 +97,7 @@ def test_it_accepts_for_another_slot_while_it_is_told_to() -> None:
     async def scenario() -> None:
         async with worker() as one:
             one.child.send(*frames(None, resources("/a"), 1))
-            await one.until(messages.Ready)
+            await one.until(messages.Applied)
             one.child.send(messages.Adopt(1))
             assert await one.status(one.other, "/b") == 404
             one.child.send(messages.Release(1), *frames(None, resources("/a"), 2))
