@@ -112,7 +112,8 @@ def figure_table(figures: list[Figure]) -> str:
     """Draw the other numbers in Markdown."""
     lines = [["", "measured", "must not pass"]]
     for one in figures:
-        value = f"{one.value:.1f}" if one.unit else f"{one.value:.0f}"
+        digits = {"": 0, "times": 2}.get(one.unit, 1)
+        value = f"{one.value:.{digits}f}"
         bound = "" if one.bound is None else f"{one.bound:g} {one.unit}".strip()
         note = "" if one.holds else " ✗"
         lines.append([one.name, f"{value} {one.unit}".strip() + note, bound])

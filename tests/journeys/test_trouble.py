@@ -572,6 +572,17 @@ def test_a_head_has_to_be_complete_in_time_whatever_trickles_in(tmp_path: Path) 
         assert at.upstream.requests == []
 
 
+def test_a_head_that_came_in_part_behind_another_request_has_its_time_too(tmp_path: Path) -> None:
+    with front(tmp_path, echo, clock=MockClock()) as at, at.connect() as client:
+        client.send(GET + b"GET / HTTP/1.1\r\nHost: a")
+        assert client.answer().status == 200
+        at.advance(9)
+        assert at.open == 1
+        at.advance(2)
+        problem(client.answer(), 408, "client-timeout")
+        assert client.closed()
+
+
 def test_a_connection_without_a_request_is_closed_in_time(tmp_path: Path) -> None:
     with front(tmp_path, echo, clock=MockClock()) as at, at.connect() as client:
         at.wait(lambda: at.open, "the connection is there")

@@ -327,8 +327,11 @@ class ServerConnection(RequestReader):
         if context.draining:
             self._close()
             return
-        self.deadline = context.deadlines.now + context.http.keepalive_timeout
-        context.idle[self] = None
+        if self._in_head:  # a pipelined head came in part; its time runs from now
+            self.deadline = context.deadlines.now + context.http.header_timeout
+        else:
+            self.deadline = context.deadlines.now + context.http.keepalive_timeout
+            context.idle[self] = None
         self._resume(_PAUSED_BODY | _PAUSED_QUEUE)
         tail, self._tail = self._tail, None
         if tail is not None:
