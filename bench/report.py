@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.processes import Missing, program
+
 if TYPE_CHECKING:
     from bench.cost import Row
 
@@ -53,7 +55,7 @@ def versions() -> dict[str, str]:
     found["sluicegate"] += " (compiled)" if "BENCH_COMPILED" in os.environ else ""
     found["python"] = platform.python_version()
     for name, command in {
-        "nginx": ["/usr/sbin/nginx", "-v"],
+        "nginx": ["nginx", "-v"],
         "envoy": ["envoy", "--version"],
         "wrk": ["wrk", "-v"],
     }.items():
@@ -63,9 +65,11 @@ def versions() -> dict[str, str]:
 
 def _version(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, check=False, text=True)
-    except OSError:
+        found = program(command[0], "")
+    except Missing:
         return "missing"
+    command = [found, *command[1:]]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
     seen = re.search(r"\d+\.\d+[\w.\-]*", done.stdout + done.stderr)
     return seen[0] if seen else "?"
 
