@@ -182,7 +182,6 @@ class Exchange:
     ended = False
     keep_alive = True
     upgraded = False
-    notes: dict[str, Any] | None = None
     _head_hooks: list[HeadHook] | None = None
     _body_hooks: list[tuple[ChunkHook | None, EndHook | None]] | None = None
     _whole_hooks: list[WholeHook] | None = None

@@ -19,7 +19,6 @@ class Timings:
     scrape_s: float = 0.25
     tick_s: float = 0.1
     poll_s: float = 1.0
-    apply_s: float = 60.0
     margin_s: float = 5.0
     """What a process gets beyond the deadline of a drain before it is killed."""
 

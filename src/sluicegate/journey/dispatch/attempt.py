@@ -51,8 +51,7 @@ class Attempt:
         harm. Raises UpstreamError, or Refused when the client's own body failed.
         """
         pool = self._target.pool
-        kept = pool.take()
-        connection = kept or await pool.connect(timeouts.connect)
+        connection = pool.take() or await pool.connect(timeouts.connect)
         body = self._exchange.request.body
         self._idle_s = timeouts.idle
         try:
