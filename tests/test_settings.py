@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sluicegate.model.units import convert, encode_hook
-from sluicegate.settings import Settings, host_of
+from sluicegate.settings import Settings, host_and_port
 
 
 def test_everything_has_a_default_that_is_valid() -> None:
@@ -44,5 +44,5 @@ def test_what_makes_no_sense_is_refused(value: dict[str, object]) -> None:
 
 
 def test_the_host_of_an_address_has_no_brackets() -> None:
-    assert host_of("[::1]:9090") == "::1"
-    assert host_of("gateway.internal:9090") == "gateway.internal"
+    assert host_and_port("[::1]:9090") == ("::1", 9090)
+    assert host_and_port("gateway.internal:9090") == ("gateway.internal", 9090)

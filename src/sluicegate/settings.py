@@ -170,6 +170,7 @@ class Settings(Resource, frozen=True, kw_only=True):
     ] = ".sluicegate"
 
 
-def host_of(listen: str) -> str:
-    """Return the host of a `listen` address, without brackets."""
-    return listen.rpartition(":")[0].strip("[]")
+def host_and_port(address: str) -> tuple[str, int]:
+    """Take a `listen` address apart; the host without brackets, empty for every address."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -26,7 +26,7 @@ from sluicegate import __version__
 from sluicegate.admin.exposition import render
 from sluicegate.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, UNAVAILABLE, SluicegateError
 from sluicegate.metrics import FamilyDump, Series
-from sluicegate.settings import host_of
+from sluicegate.settings import host_and_port
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -64,7 +64,8 @@ class Actuator:
         """Answer for `replica` on `listen`."""
         self._replica = replica
         self._info = info
-        self._names = {"localhost", socket.gethostname().lower(), host_of(listen).lower()} - {""}
+        host, _ = host_and_port(listen)
+        self._names = {"localhost", socket.gethostname().lower(), host.lower()} - {""}
         self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "health": self._health,
             "health/liveness": self._liveness,

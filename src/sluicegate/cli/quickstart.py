@@ -24,6 +24,7 @@ from sluicegate.cli import quickstart_upstream
 from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError, Fault, SluicegateError
 from sluicegate.model.key import new_key
+from sluicegate.settings import host_and_port
 from sluicegate.snapshot.document import decode
 from sluicegate.snapshot.load import Loaded, load
 
@@ -102,7 +103,7 @@ async def serve(prepared: Prepared) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    host, port = _split(prepared.upstream)
+    host, port = host_and_port(prepared.upstream)
     server = await quickstart_upstream.start(host, port)
     try:
         # In this process group, so that whatever ends the group ends it too. Ctrl-C reaches it from
@@ -150,7 +151,7 @@ def ensure_key(file: Path) -> str:
 
 def require_free(address: str, setting: str) -> None:
     """Raise PortBusy, naming where to change it, when nobody could listen on `address`."""
-    host, port = _split(address)
+    host, port = host_and_port(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,11 +175,6 @@ def _target(loaded: Loaded) -> str:
     return f"{url.hostname}:{url.port or 80}"
 
 
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 async def _welcome(prepared: Prepared) -> None:
     """Say what to try, once the gateway takes traffic."""
     clock = Clock()
@@ -189,7 +185,7 @@ async def _welcome(prepared: Prepared) -> None:
 
 async def _takes_traffic(address: str) -> bool:
     try:
-        reader, writer = await asyncio.open_connection(*_split(address))
+        reader, writer = await asyncio.open_connection(*host_and_port(address))
     except OSError:
         return False
     try:

@@ -7,7 +7,7 @@ import socket
 from contextlib import closing
 
 from sluicegate.errors import SluicegateError
-from sluicegate.settings import host_of
+from sluicegate.settings import host_and_port
 
 BACKLOG = 4096
 """Connections that may wait for a worker; Linux caps it at net.core.somaxconn (4096)."""
@@ -53,9 +53,9 @@ def connections_wait(sock: socket.socket) -> bool:
 
 
 def _resolve(listen: str) -> tuple[int, tuple[str, int] | tuple[str, int, int, int]]:
-    port = int(listen.rpartition(":")[2])
+    host, port = host_and_port(listen)
     found = socket.getaddrinfo(
-        host_of(listen) or "0.0.0.0",  # noqa: S104 - an empty host asks for just that
+        host or "0.0.0.0",  # noqa: S104 - an empty host asks for just that
         port,
         type=socket.SOCK_STREAM,
         flags=socket.AI_PASSIVE,
