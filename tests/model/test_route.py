@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from sluicegate.model.route import Match, Route
-from sluicegate.model.units import convert
+from sluicegate.model.service import Timeouts
+from sluicegate.model.units import Duration, convert
 
 
 def test_a_match_of_nothing_takes_everything() -> None:
@@ -16,10 +17,11 @@ def test_a_route_passes_websocket_upgrades_unless_told() -> None:
     assert convert({"match": {}, "upgrade": []}, Route).upgrade == []
 
 
-def test_time_outs_are_unset_unless_given() -> None:
-    assert convert({"match": {}}, Route).timeouts is msgspec.UNSET
-    given = convert({"match": {}, "timeouts": {"total": "1s"}}, Route).timeouts
-    assert (given.total, given.connect) == (1, 3)
+def test_time_outs_that_are_not_given_are_the_services() -> None:
+    service = Timeouts(connect=Duration(7), total=Duration(9))
+    assert convert({"match": {}}, Route).timeouts.over(service) is service
+    given = convert({"match": {}, "timeouts": {"total": "0", "idle": "2s"}}, Route).timeouts
+    assert given.over(service) == Timeouts(connect=Duration(7), total=Duration(0), idle=Duration(2))
 
 
 @pytest.mark.parametrize(

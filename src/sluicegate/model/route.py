@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import UNSET, Meta, UnsetType, field
+import msgspec
+from msgspec import Meta, field
 
 from sluicegate.model.resource import Resource
-from sluicegate.model.service import Timeouts
+from sluicegate.model.units import Duration
+
+if TYPE_CHECKING:
+    from sluicegate.model.service import Timeouts
 
 PolicyUse = Annotated[
     dict[str, Any],
@@ -61,6 +65,24 @@ class WeightedService(Resource, frozen=True, kw_only=True):
 
     service: Annotated[str, Meta(description="Name of a service.")]
     weight: Annotated[int, Meta(ge=0, le=1_000_000, description="Share beside its siblings.")]
+    labels: Annotated[
+        dict[str, str], Meta(description="Only to targets that have all of these labels (subset).")
+    ] = {}
+
+
+class RouteTimeouts(Resource, frozen=True, kw_only=True):
+    """Time-outs of one route. What is not given is the service's."""
+
+    connect: Annotated[Duration | None, Meta(description="See the service's `timeouts`.")] = None
+    first_byte: Annotated[Duration | None, Meta(description="See there.")] = None
+    idle: Annotated[Duration | None, Meta(description="See there.")] = None
+    total: Annotated[Duration | None, Meta(description="See there.")] = None
+
+    def over(self, service: Timeouts) -> Timeouts:
+        """Return the service's time-outs with those of the route in their place."""
+        own = {name: value for name, value in msgspec.structs.asdict(self).items()
+               if value is not None}  # fmt: skip
+        return msgspec.structs.replace(service, **own) if own else service
 
 
 class Route(Resource, frozen=True, kw_only=True):
@@ -78,5 +100,5 @@ class Route(Resource, frozen=True, kw_only=True):
         list[str], Meta(description="`Upgrade` tokens passed to the service; others are ignored.")
     ] = field(default_factory=lambda: ["websocket"])
     timeouts: Annotated[
-        Timeouts | UnsetType, Meta(description="Instead of the service's own time-outs.")
-    ] = UNSET
+        RouteTimeouts, Meta(description="In place of single ones of the service's time-outs.")
+    ] = RouteTimeouts()

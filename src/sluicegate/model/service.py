@@ -6,6 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from sluicegate.model.resilience import (
+    Breaker,
+    Check,
+    Concurrency,
+    Ejection,
+    HashBalance,
+    Hedge,
+    Retry,
+)
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration
 
@@ -26,6 +35,12 @@ class Target(Resource, frozen=True, kw_only=True):
     weight: Annotated[
         int, Meta(ge=0, le=1000, description="Share of calls beside its siblings; 0 takes none.")
     ] = 1
+    zone: Annotated[
+        str | None, Meta(description="Where it runs; targets in `region.zone` are preferred.")
+    ] = None
+    labels: Annotated[
+        dict[str, str], Meta(description="For subsets: a route's share may ask for `labels`.")
+    ] = {}
 
 
 class Timeouts(Resource, frozen=True, kw_only=True):
@@ -42,7 +57,8 @@ class Timeouts(Resource, frozen=True, kw_only=True):
         Duration, Meta(description="Silence within a response body. nginx proxy_read_timeout: 60 s")
     ] = Duration(60)
     total: Annotated[
-        Duration, Meta(description="For the whole exchange at the upstream. Off, as in nginx.")
+        Duration,
+        Meta(description="For all attempts, waits and the response together. Off, as in nginx."),
     ] = Duration(0)
 
 
@@ -87,9 +103,30 @@ class Service(Resource, frozen=True, kw_only=True):
         list[Target | Url], Meta(min_length=1, description="Where the service runs.")
     ]
     balance: Annotated[
-        Literal["weighted_round_robin", "least_requests"],
+        Literal["weighted_round_robin", "least_requests", "peak_ewma"] | HashBalance,
         Meta(description="How a target is chosen for a request."),
     ] = "least_requests"
+    slow_start: Annotated[
+        Duration,
+        Meta(description="How long a target that is new or back takes to get its full share."),
+    ] = Duration(0)
+    check: Annotated[Check | None, Meta(description="Active health check; off unless given.")] = (
+        None
+    )
+    ejection: Annotated[
+        Ejection | None, Meta(description="Leaving out targets that fail in a row; `null`: off.")
+    ] = Ejection()
+    breaker: Annotated[
+        Breaker | None, Meta(description="Circuit breaker of each target; `null`: off.")
+    ] = Breaker()
+    retry: Annotated[Retry, Meta(description="Attempts elsewhere.")] = Retry()
+    hedge: Annotated[
+        Hedge | None, Meta(description="A second attempt beside a slow one; off unless given.")
+    ] = None
+    concurrency: Annotated[
+        Concurrency | None,
+        Meta(description="A bound on requests at the same time, per worker; off unless given."),
+    ] = None
     timeouts: Annotated[Timeouts, Meta(description="How long to wait.")] = Timeouts()
     tls: Annotated[UpstreamTls, Meta(description="TLS to `https` targets.")] = UpstreamTls()
     pool: Annotated[Pool, Meta(description="Connections kept.")] = Pool()
@@ -97,3 +134,8 @@ class Service(Resource, frozen=True, kw_only=True):
         bool,
         Meta(description="Send the client's Host on (as Envoy); `false` sends the target's."),
     ] = True
+
+    @property
+    def entries(self) -> list[Target]:
+        """The targets, each in its long form."""
+        return [Target(url=each) if isinstance(each, str) else each for each in self.targets]

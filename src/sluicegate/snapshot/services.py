@@ -1,0 +1,47 @@
+"""What the types cannot say of services and of the ways to them: bounds that do not fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluicegate.model.service import Service
+    from sluicegate.snapshot.document import Document
+    from sluicegate.snapshot.draft import Draft
+    from sluicegate.snapshot.places import Place
+
+
+def check(draft: Draft, document: Document) -> None:
+    """Complain about settings of services that cannot work, and about subsets of nobody."""
+    for name, service in document.services.items():
+        _check_bounds(draft, ("services", name), service)
+    _check_subsets(draft, document)
+
+
+def _check_bounds(draft: Draft, place: Place, service: Service) -> None:
+    check, concurrency, retry = service.check, service.concurrency, service.retry
+    if check is not None and not check.interval:
+        draft.complain((*place, "check", "interval"), "found 0; expected a time between checks")
+    if check is not None and not check.timeout:
+        draft.complain((*place, "check", "timeout"), "found 0; expected a bound for a check")
+    if concurrency is not None and concurrency.min > concurrency.max:
+        message = f"found {concurrency.min}; expected at most `max`, {concurrency.max}"
+        draft.complain((*place, "concurrency", "min"), message)
+    if retry.backoff > retry.max_backoff:
+        message = f"found {retry.backoff}; expected at most `max_backoff`, {retry.max_backoff}"
+        draft.complain((*place, "retry", "backoff"), message)
+
+
+def _check_subsets(draft: Draft, document: Document) -> None:
+    for name, route in document.routes.items():
+        if not isinstance(route.service, list):
+            continue
+        for position, share in enumerate(route.service):
+            service = document.services.get(share.service)
+            if service is None or not share.labels:
+                continue
+            targets = [target.labels for target in service.entries]
+            if not any(share.labels.items() <= labels.items() for labels in targets):
+                place = ("routes", name, "service", position, "labels")
+                message = f"no target of `{share.service}` has these labels"
+                draft.complain(place, message)
