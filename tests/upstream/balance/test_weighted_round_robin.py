@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.upstream.balance.weighted_round_robin import WeightedRoundRobin
+from support.targets import Target as AnyTarget
 
 
-@dataclass(eq=False)
-class Target:
-    name: str
-    weight: int
-    in_flight: int = 0
-    available: bool = True
+class Target(AnyTarget):
+    """A target with a name of one letter."""
+
+    def __init__(self, name: str, weight: int) -> None:
+        super().__init__(weight, name)
+        self.name = name
 
 
 def names(balance: WeightedRoundRobin[Target], picks: int) -> str:
@@ -58,3 +58,26 @@ def test_who_was_away_is_neither_owed_nor_owes() -> None:
     assert names(balance, 20) == "b" * 20
     targets[0].available = True
     assert names(balance, 6) in ("ababab", "bababa")
+
+
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=6), st.data())
+def test_after_a_change_of_weights_nobody_waits_longer_than_two_rounds(
+    weights: list[int], data: st.DataObject
+) -> None:
+    targets = [Target(str(at), weight) for at, weight in enumerate(weights)]
+    balance = WeightedRoundRobin(targets)
+    names(balance, data.draw(st.integers(0, 50)))
+    for target in targets:
+        target.weight = data.draw(st.integers(1, 5))
+    found = names(balance, 2 * sum(target.weight for target in targets) + len(targets))
+    assert set(found) == {target.name for target in targets}
+
+
+def test_weights_that_change_at_every_pick_leave_nobody_out() -> None:
+    targets = [Target(name, 100) for name in "abcd"]
+    balance = WeightedRoundRobin(targets)
+    found = ""
+    for turn in range(40):
+        targets[0].weight = 50 + turn
+        found += names(balance, 1)
+    assert min(Counter(found)[name] for name in "bcd") >= 10

@@ -1,89 +1,25 @@
-"""Least requests, by the power of two choices: of two random targets, the less busy one.
+"""Least requests: of two targets drawn by weight, the less busy one.
 
-Two choices keep the longest queue at log log n instead of log n / log log n, at the cost of one
-comparison, and many gateways that choose at the same time do not all run to the same idle target.
-Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (1996); Envoy's least
-request balancer does the same. Busy is `in_flight / weight`; targets are drawn by weight, so that
-an idle service shares by weight too.
+Busy is `in_flight / weight`, so that a target of weight 2 is as busy with 20 calls as one of weight
+1 with 10. Envoy's least request balancer does the same (Envoy, "Supported load balancers").
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Container, Sequence
-from itertools import accumulate
-from random import Random
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from sluicegate.upstream.balance import TargetLike
+from sluicegate.upstream.balance.two_choices import TwoChoices
 
 Target = TypeVar("Target", bound=TargetLike)
 
-DRAWS = 4
-"""Draws that may hit a target that cannot be had, before all are looked at."""
-REWEIGH_PICKS = 64
-"""Picks after which a weight that was raised is noticed at the latest; a lowered one is at once."""
 
+class LeastRequests(TwoChoices[Target]):
+    """Two draws per pick, and the number of calls in flight decides."""
 
-class LeastRequests(Generic[Target]):
-    """Two draws per pick, whatever the number of targets."""
+    __slots__ = ()
 
-    __slots__ = ("_left", "_only", "_random", "_targets", "_totals", "_weights")
-
-    def __init__(self, targets: Sequence[Target], random: Random) -> None:
-        """`random` makes the choices; a seeded one makes them again."""
-        self._targets = list(targets)
-        self._only = self._targets[0] if len(self._targets) == 1 else None
-        self._random = random.random
-        self._weigh()
-
-    def pick(self, exclude: Container[object] = ()) -> Target | None:
-        """Return the less busy of two; None when none can be had."""
-        only = self._only
-        if only is not None:
-            return only if only.available and only.weight and only not in exclude else None
-        self._left -= 1
-        if self._left <= 0:
-            self._weigh()
-        first = self._draw(exclude, None)
-        if first is None:
-            return self._search(exclude)
-        second = self._draw(exclude, first)
-        return first if second is None else _less_busy(first, second)
-
-    def _weigh(self) -> None:
-        self._weights = [target.weight for target in self._targets]
-        self._totals = list(accumulate(self._weights))
-        self._left = REWEIGH_PICKS
-
-    def _draw(self, exclude: Container[object], other: Target | None) -> Target | None:
-        """Draw by weight a target that can be had and is not `other`."""
-        for _ in range(DRAWS):
-            totals = self._totals
-            if not totals or not totals[-1]:
-                return None
-            at = bisect_right(totals, self._random() * totals[-1])
-            target = self._targets[at]
-            if target.weight != self._weights[at]:
-                self._weigh()
-            elif target.available and target is not other and target not in exclude:
-                return target
-        return None
-
-    def _search(self, exclude: Container[object]) -> Target | None:
-        """Look at all: most cannot be had, or all of the weight is on those that cannot."""
-        usable = [t for t in self._targets if t.available and t.weight and t not in exclude]
-        if not usable:
-            return None
-        totals = list(accumulate(target.weight for target in usable))
-        first, second = (
-            usable[bisect_right(totals, self._random() * totals[-1])] for _ in range(2)
-        )
-        return _less_busy(first, second)
-
-
-def _less_busy(first: Target, second: Target) -> Target:
-    """Compare by `in_flight / weight`; the first on a tie, so that idle targets share by weight."""
-    if second.in_flight * first.weight < first.in_flight * second.weight:
-        return second
-    return first
+    def _better(self, first: Target, second: Target) -> Target:
+        if second.in_flight * first.weight < first.in_flight * second.weight:
+            return second
+        return first

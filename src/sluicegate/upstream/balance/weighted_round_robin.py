@@ -28,15 +28,14 @@ class WeightedRoundRobin(Generic[Target]):
         self._weights = [target.weight for target in self._targets]
         self._credits = [0] * len(self._targets)
 
-    def pick(self, exclude: Container[object] = ()) -> Target | None:
+    def pick(self, exclude: Container[object] = (), key: int | None = None) -> Target | None:  # noqa: ARG002 - of the protocol
         """Return the target that is furthest behind its share; None when none can be had."""
         only = self._only
         if only is not None:
             return only if only.available and only.weight and only not in exclude else None
         weights = [target.weight for target in self._targets]
         if weights != self._weights:
-            # Credit in the old measure could outweigh many picks in the new one.
-            self._weights, self._credits = weights, [0] * len(weights)
+            self._reweigh(weights)
         credit = self._credits
         best: Target | None = None
         best_at = total = 0
@@ -50,3 +49,14 @@ class WeightedRoundRobin(Generic[Target]):
         if best is not None:
             credit[best_at] -= total
         return best
+
+    def _reweigh(self, weights: list[int]) -> None:
+        """Bring credit into the new measure, where the old could outweigh many picks.
+
+        To forget it instead would begin each round anew with the heaviest; a target that starts
+        slowly changes its weight several times a second, and the last would never have a turn.
+        """
+        before, after = sum(self._weights) or 1, sum(weights)
+        # Towards zero, not down, or every change would leave a little more debt than credit.
+        self._credits = [int(credit * after / before) for credit in self._credits]
+        self._weights = weights
