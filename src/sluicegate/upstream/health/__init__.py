@@ -1,0 +1,1 @@
+"""Whether a target takes calls: checked, left out, tried again."""
