@@ -13,16 +13,20 @@ from sluicegate.errors import Fault
 from sluicegate.metrics import Metrics
 from sluicegate.process import crew as crew_module
 from sluicegate.process import messages
-from sluicegate.process.crew import WORKER, Crew
+from sluicegate.process.crew import MANAGEMENT, WORKER, Crew
 from sluicegate.process.loading import Configuration
 from sluicegate.process.slot import Timings
 from sluicegate.settings import Settings
 from sluicegate.snapshot.document import Resources
+from sluicegate.upstream.health.news import News
 from support.mock_clock import MockClock
 
 Heard = Callable[[messages.AnyMessage], None]
 FIRST = Resources.of({("route", "a"): b"1"})
 SECOND = Resources.of({("route", "a"): b"2"})
+SERVED = Resources.of({("route", "a"): b"1", ("service", "s"): b"3"})
+OUT = messages.Told(News("s", "10.0.0.1:80", "out", "open", 30.0))
+DOWN = messages.Told(News("s", "10.0.0.2:80", "down"))
 
 
 class Child:
@@ -47,8 +51,11 @@ class Child:
     async def ended(self) -> int:
         return await asyncio.shield(self.end)
 
+    def all(self, kind: type[messages.Message]) -> list[Any]:
+        return [message for message in self.told if isinstance(message, kind)]
+
     def last(self, kind: type[messages.Message]) -> Any:
-        return [message for message in self.told if isinstance(message, kind)][-1]
+        return self.all(kind)[-1]
 
 
 class World:
@@ -92,6 +99,10 @@ class World:
         for child in self.children:
             child.say(messages.Ready())
         await turns()
+
+    def management(self) -> Child:
+        """Return the newest management process."""
+        return [child for child in self.children if child.module == MANAGEMENT][-1]
 
     def restarts(self, cause: str) -> float:
         return self.metrics.families["sluicegate_worker_restarts_total"].cell(cause).value
@@ -349,5 +360,129 @@ def test_nobody_is_replaced_while_it_drains(scenario: Scenario) -> None:
         await world.move(5)
         assert len(world.children) == 3
         assert world.restarts("crashed") == 0
+
+    scenario(body)
+
+
+def test_news_of_a_worker_go_at_once_to_all_others_and_management(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        first, second, management = world.children
+        first.say(OUT)
+        assert first.all(messages.Told) == []
+        assert second.all(messages.Told) == management.all(messages.Told) == [OUT]
+
+    scenario(body)
+
+
+def test_news_of_management_go_to_all_workers(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        first, second, management = world.children
+        management.say(DOWN)
+        assert first.all(messages.Told) == second.all(messages.Told) == [DOWN]
+        assert management.all(messages.Told) == []
+
+    scenario(body)
+
+
+@pytest.mark.parametrize("module", [WORKER, MANAGEMENT])
+def test_who_starts_later_is_told_what_still_holds_after_its_configuration(
+    scenario: Scenario, module: str
+) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        world.workers()[0].say(OUT)
+        world.management().say(DOWN)
+        world.clock.advance(10)
+        victim = world.workers()[1] if module == WORKER else world.management()
+        victim.exit(-9)
+        await turns()
+        successor = world.workers()[1] if module == WORKER else world.management()
+        assert successor is not victim
+        told = [message.news for message in successor.all(messages.Told)]
+        assert told == [DOWN.news, News("s", "10.0.0.1:80", "out", "open", 20.0)]
+        kinds = [type(message) for message in successor.told]
+        assert kinds.index(messages.End) < kinds.index(messages.Told)
+
+    scenario(body)
+
+
+def test_who_starts_when_all_is_well_again_is_told_nothing(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        world.workers()[0].say(OUT)
+        world.management().say(messages.Told(News("s", "10.0.0.1:80", "back")))
+        world.workers()[1].exit(-9)
+        await turns()
+        assert world.workers()[1].all(messages.Told) == []
+
+    scenario(body)
+
+
+def test_management_gets_the_services_and_nothing_else_once_the_workers_have_them(
+    scenario: Scenario,
+) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        management = world.management()
+        assert management.all(messages.Put) == []
+        applying = asyncio.create_task(world.crew.apply(SERVED))
+        await turns()
+        assert len(management.all(messages.End)) == 1
+        for worker in world.workers():
+            number = worker.last(messages.End).number
+            worker.say(messages.Applied(number, SERVED.revision, []))
+        assert await applying == []
+        assert management.all(messages.Put) == [messages.Put("service", "s", b"3")]
+        management.exit(-9)
+        await turns()
+        assert world.management().all(messages.Put) == [messages.Put("service", "s", b"3")]
+
+    scenario(body)
+
+
+def test_management_gets_nothing_of_a_configuration_that_is_refused(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        applying = asyncio.create_task(world.crew.apply(SERVED))
+        for faults in ([Fault("services.s", 0, "no")], []):
+            await turns()
+            for worker in world.workers():
+                number = worker.last(messages.End).number
+                worker.say(messages.Applied(number, FIRST.revision, faults))
+        assert await applying
+        assert world.management().all(messages.Put) == []
+
+    scenario(body)
+
+
+def test_what_management_has_counted_is_scraped_too_and_outlives_it(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        counted = Metrics()
+        counted.family("checks_total", "counter", "").cell().value = 4
+        for _ in range(2):
+            scraping = asyncio.create_task(world.crew.scrape())
+            await turns()
+            management = world.management()
+            number = management.last(messages.Scrape).number
+            management.say(messages.Scraped(number, counted.dump()))
+            families = {family.name: family.series for family in await scraping}
+            management.exit(-9)
+            await turns()
+        assert families["checks_total"][0].number == 8
+        assert len(families["sluicegate_worker_stale"]) == 2
+
+    scenario(body)
+
+
+def test_management_reads_certificates_again_with_the_workers(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        reading = asyncio.create_task(world.crew.apply_tls())
+        await turns()
+        fault = Fault("services.s.tls.ca", 0, "no")
+        for child, faults in zip(world.children, ([], [fault], [fault]), strict=True):
+            child.say(messages.TlsApplied(child.last(messages.Tls).number, faults))
+        assert await reading == [fault]
 
     scenario(body)

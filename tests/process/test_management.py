@@ -1,21 +1,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from sluicegate.admin.actuator import Silent
 from sluicegate.metrics import Metrics
+from sluicegate.model.resilience import Check
+from sluicegate.model.service import Service, UpstreamTls
+from sluicegate.model.units import Duration
 from sluicegate.process import management, messages
-from sluicegate.process.child import start_child
+from sluicegate.process.child import Child, start_child
 from sluicegate.process.management import Hub
 from sluicegate.process.status import ReloadStatus, Status, WorkerStatus
-from sluicegate.process.transfer import pack_settings
+from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Settings
+from sluicegate.snapshot.document import Resources, encode
+from sluicegate.upstream.health.news import News
+from support.certificates import Authority
 from support.loops import run
-from support.ports import listening_socket
+from support.ports import free_port, listening_socket
 from support.raw_http import get
+from support.upstreams import Upstream, answering, response
 
 STATUS = Status(
     live=True,
@@ -97,5 +107,98 @@ def test_the_process_serves_what_its_supervisor_answers_and_ends_with_the_channe
         assert health.status == 200
         assert b"0123456789abcdef" in health.body
         assert b"\nsluicegate_things_total 3.0\n" in scraped.body
+
+    run(scenario())
+
+
+@asynccontextmanager
+async def process() -> AsyncIterator[tuple[Child, asyncio.Queue[messages.AnyMessage]]]:
+    """Run a management process; yields it, and what it says but for its beats."""
+    said: asyncio.Queue[messages.AnyMessage] = asyncio.Queue()
+
+    def on_message(message: messages.AnyMessage) -> None:
+        if not isinstance(message, messages.Beat):
+            said.put_nowait(message)
+
+    with listening_socket() as sock:
+        number = sock.fileno()
+        child = await start_child(management.__name__, [], [number], on_message)
+        try:
+            child.send(messages.Start(pack_settings(Settings()), -1, [number], 0.1, 10, 1))
+            assert isinstance(await said.get(), messages.Ready)
+            yield child, said
+        finally:
+            child.channel.close()
+            assert await child.ended() == 0
+
+
+def services(**given: Service) -> Resources:
+    return Resources.of({("service", name): encode(one) for name, one in given.items()})
+
+
+CHECK = Check(path="/", interval=Duration(0.1), healthy=1, unhealthy=1)
+
+
+def test_the_process_checks_the_services_it_is_sent_and_tells_what_it_finds() -> None:
+    async def scenario() -> None:
+        upstream = Upstream(answering(response(503), response(200)))
+        await upstream.start()
+        target = f"127.0.0.1:{upstream.port}"
+        wanted = services(s=Service(targets=[upstream.url], check=CHECK))
+        async with process() as (child, said):
+            child.send(*frames(None, wanted, 7))
+            assert await said.get() == messages.Applied(7, wanted.revision, [])
+            assert await said.get() == messages.Told(News("s", target, "down"))
+            assert await said.get() == messages.Told(News("s", target, "up"))
+            child.send(messages.Scrape(3))
+            scraped = await said.get()
+            assert isinstance(scraped, messages.Scraped)
+            assert scraped.number == 3
+            (checks,) = [f for f in scraped.dump if f.name == "sluicegate_health_checks_total"]
+            assert {tuple(series.values) for series in checks.series} == {
+                ("s", target, "failed"),
+                ("s", target, "passed"),
+            }
+        await upstream.stop()
+
+    run(scenario())
+
+
+def test_the_process_looks_for_the_return_of_what_a_worker_leaves_out() -> None:
+    async def scenario() -> None:
+        upstream = Upstream(answering(response()))
+        upstream.port = free_port()
+        target = f"127.0.0.1:{upstream.port}"
+        async with process() as (child, said):
+            child.send(*frames(None, services(s=Service(targets=[upstream.url])), 1))
+            await said.get()
+            out = News("s", target, "out", "ejected", 60.0, unreachable=True)
+            child.send(messages.Told(out))
+            await upstream.start()
+            assert await said.get() == messages.Told(News("s", target, "back"))
+        await upstream.stop()
+
+    run(scenario())
+
+
+def test_the_process_reads_certificates_again_when_it_is_told_to(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        upstream = Upstream(answering(response()))
+        await upstream.start()
+        ca = Authority(tmp_path).ca
+        url = upstream.url.replace("http", "https")
+        secure = Service(targets=[url], tls=UpstreamTls(ca=str(ca)), check=CHECK)
+        async with process() as (child, said):
+            child.send(*frames(None, services(s=secure), 1))
+            assert isinstance(await said.get(), messages.Applied)
+            assert isinstance(await said.get(), messages.Told)
+            child.send(messages.Tls(5))
+            assert await said.get() == messages.TlsApplied(5, [])
+            ca.unlink()
+            child.send(messages.Tls(6))
+            verdict = await said.get()
+            assert isinstance(verdict, messages.TlsApplied)
+            assert str(ca) in verdict.faults[0].message
+        await upstream.stop()
 
     run(scenario())

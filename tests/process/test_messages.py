@@ -10,6 +10,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import messages
 from sluicegate.process.channel import Frames, encode
 from sluicegate.process.status import ReloadStatus, Status, WorkerStatus
+from sluicegate.upstream.health.news import News
 
 FAULT = Fault("routes.a", 3, "wrong")
 STATUS = Status(
@@ -33,6 +34,7 @@ def dump() -> list[object]:
     [
         messages.Start(b"settings", 1, [3, 4], 1.0, 10.0, 5),
         messages.Applied(1, None, [FAULT]),
+        messages.Told(News("s", "10.0.0.1:80", "out", "open", 30.5, unreachable=True)),
         messages.Scraped(1, dump()),
         messages.Reported(1, STATUS),
         messages.Cut(),

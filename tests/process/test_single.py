@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from structlog.testing import capture_logs
 from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError
 from sluicegate.metrics import Metrics
+from sluicegate.model.resilience import Check, Ejection
+from sluicegate.model.route import Match, Route
+from sluicegate.model.service import Service
 from sluicegate.model.units import Duration
 from sluicegate.process.loading import Configuration, Loader
 from sluicegate.process.serve import Setup
@@ -22,12 +27,45 @@ from sluicegate.process.watch import Watch
 from sluicegate.settings import Drain, Gateway, Settings
 from sluicegate.snapshot.document import Resources, encode
 from support.loops import run
-from support.ports import listening_socket
+from support.ports import free_port, listening_socket
 from support.raw_http import get
+from support.upstreams import Talk, Upstream, response
 
 SETTINGS = Settings(gateway=Gateway(drain=Drain(grace=Duration(0), deadline=Duration(1))))
 EMPTY = Resources.of({("policies", ""): encode([])})
 BROKEN = Resources.of({("policies", ""): encode([{"no_such_policy": {}}])})
+
+
+def serving(url: str, check: Check | None) -> Resources:
+    """Describe one route to one target that is left out for five minutes."""
+    ejection = Ejection(consecutive=2, time=Duration(300))
+    service = Service(targets=[url], check=check, ejection=ejection)
+    route = Route(match=Match(path="/a"), service="s")
+    return Resources.of(
+        {
+            ("policies", ""): encode([]),
+            ("service", "s"): encode(service),
+            ("route", "r"): encode(route),
+        }
+    )
+
+
+@asynccontextmanager
+async def upstream(answers: dict[bytes, bytes], *, started: bool = True) -> AsyncIterator[Upstream]:
+    """Run a target with an answer for each path; or only give it a port, to `start` it later."""
+
+    async def script(talk: Talk) -> None:
+        while True:
+            await talk.send(answers[(await talk.request()).target])
+
+    made = Upstream(script)
+    made.port = free_port()
+    try:
+        if started:
+            await made.start()
+        yield made
+    finally:
+        await made.stop()
 
 
 def setup(tmp_path: Path, resources: Resources) -> Setup:
@@ -51,6 +89,12 @@ def setup(tmp_path: Path, resources: Resources) -> Setup:
 def close(made: Setup) -> None:
     for sock in (*made.sockets, made.management):
         sock.close()
+
+
+async def answered(data: int, status: int) -> None:
+    """Ask until the answer has this status."""
+    while (await asyncio.to_thread(get, data, "/a")).status != status:
+        pass
 
 
 def port(sock: Any) -> int:
@@ -79,6 +123,50 @@ def test_both_ports_are_served_when_it_says_ready_and_it_ends_when_asked(tmp_pat
     with capture_logs() as logs:
         run(scenario())
     assert [line["event"] for line in logs] == ["draining", "ended"]
+
+
+def test_its_targets_are_checked_and_none_is_called_that_is_down(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        check = Check(path="/health", interval=Duration(0.1), healthy=1, unhealthy=1)
+        answers = {b"/a": response(), b"/health": response(500)}
+        async with upstream(answers) as target:
+            made, ready = setup(tmp_path, serving(target.url, check)), asyncio.Event()
+            single = Single(made)
+            running = asyncio.create_task(single.run(ready.set))
+            await ready.wait()
+            data, management = port(made.sockets[0]), port(made.management)
+            await answered(data, 503)
+            page = await asyncio.to_thread(
+                get, management, "/actuator/prometheus", host="localhost"
+            )
+            answers[b"/health"] = response(200)
+            await answered(data, 200)
+            assert await single.apply(serving(target.url, None)) == []
+            assert await single.apply_tls() == []
+            made.stopping.on_signal(signal.SIGTERM)
+            await running
+            close(made)
+        assert b"\nsluicegate_health_checks_total{" in page.body
+        assert {request.target for request in target.requests} == {b"/a", b"/health"}
+
+    run(scenario())
+
+
+def test_a_target_that_is_left_out_is_looked_for_until_it_is_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with upstream({b"/a": response()}, started=False) as target:
+            made, ready = setup(tmp_path, serving(target.url, None)), asyncio.Event()
+            running = asyncio.create_task(Single(made).run(ready.set))
+            await ready.wait()
+            data = port(made.sockets[0])
+            await answered(data, 503)
+            await target.start()
+            await answered(data, 200)
+            made.stopping.on_signal(signal.SIGTERM)
+            await running
+            close(made)
+
+    run(scenario())
 
 
 def test_a_configuration_that_cannot_be_compiled_ends_the_start(tmp_path: Path) -> None:

@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from support.gateway import Gateway, gateway
 from support.loops import in_thread
-from support.ports import eventually
-from support.raw_http import get
+from support.ports import eventually, free_port
+from support.raw_http import connect, get
 from support.upstreams import Upstream, answering, response
 
 IMPATIENT = """
@@ -27,6 +29,7 @@ timings = Timings(beat_s=0.1, silence_s={silence_s}, adopt_after_s=0.1)
 sys.exit(runtime.run(serve(Path(sys.argv[1]), terminal=False, timings=timings)))
 """
 
+GET = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n"
 RESTARTS = 'sluicegate_worker_restarts_total{cause="%s"}'
 
 
@@ -133,3 +136,57 @@ def test_a_killed_management_process_is_replaced(tmp_path: Path) -> None:
 
 def command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@contextmanager
+def replica_without_target(folder: Path) -> Iterator[tuple[Gateway, Upstream]]:
+    """Run two workers in front of a target that is not there; `start` it on its port."""
+    upstream = Upstream(answering(response(body=b"hi")))
+    upstream.port = free_port()
+    service = f"{{targets: ['{upstream.url}'], ejection: {{consecutive: 3, time: 5m}}}}"
+    yaml = f"services:\n  s: {service}\nroutes:\n  r: {{match: {{path: /a}}, service: s}}\n"
+    program = ("-c", IMPATIENT.format(silence_s=10))
+    with gateway(folder, yaml, program=program, SLUICEGATE_GATEWAY_WORKERS="2") as up:
+        eventually(lambda: phases(up) == ["ready", "ready"], "both workers serve")
+        yield up, upstream
+
+
+def target_out(running: Gateway) -> list[float]:
+    """Return when each worker said that it leaves the target out, seconds since 1970."""
+    lines = [line for line in running.logs() if line["event"] == "target_out"]
+    return [datetime.fromisoformat(line["time"]).timestamp() for line in lines]
+
+
+def test_what_one_worker_leaves_out_its_sibling_leaves_out_too_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with replica_without_target(tmp_path) as (up, upstream):
+        with connect(up.port) as client:  # one connection, so one worker
+            while not target_out(up):
+                assert client.request(GET).status in {502, 503}
+        eventually(lambda: len(target_out(up)) == 2, "the other one leaves it out as well")
+        first, second = target_out(up)
+        print(f"told to the sibling in {1000 * (second - first):.1f} ms")  # noqa: T201
+        assert [get(up.port, "/a").status for _ in range(10)] == [503] * 10
+        known = {worker["pid"] for worker in workers(up)}
+        os.kill(max(known), signal.SIGKILL)
+        eventually(
+            lambda: (
+                phases(up) == ["ready", "ready"]
+                and {worker["pid"] for worker in workers(up)} != known
+            ),
+            "it is replaced",
+        )
+        assert [get(up.port, "/a").status for _ in range(10)] == [503] * 10
+        with in_thread(upstream):
+            began = time.monotonic()
+            eventually(lambda: get(up.port, "/a").status == 200, "it is back")
+            print(f"back in {1000 * (time.monotonic() - began):.0f} ms")  # noqa: T201
+            eventually(
+                lambda: [get(up.port, "/a").status for _ in range(10)] == [200] * 10,
+                "it is back in both workers",
+            )
+        results = {
+            name: count for name, count in up.metrics().items() if "health_checks_total" in name
+        }
+        assert any('result="passed"' in name for name in results)

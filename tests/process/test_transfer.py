@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 
 from sluicegate.model.units import Duration
 from sluicegate.process.messages import Begin, Drop, End, Put
-from sluicegate.process.transfer import Inbox, frames, pack_settings, unpack_settings
+from sluicegate.process.transfer import (
+    Inbox,
+    frames,
+    pack_settings,
+    services_of,
+    unpack_settings,
+)
 from sluicegate.settings import Drain, Gateway, Http, Settings
 from sluicegate.snapshot.document import Kind, Resources
 
@@ -59,3 +65,10 @@ def test_settings_arrive_as_they_were() -> None:
         )
     )
     assert unpack_settings(pack_settings(settings)) == settings
+
+
+def test_services_can_be_sent_alone_and_keep_the_name_of_the_revision() -> None:
+    whole = Resources.of({("route", "a"): b"1", ("service", "a"): b"2", ("plan", "a"): b"3"})
+    services = services_of(whole)
+    assert services.items == {("service", "a"): b"2"}
+    assert services.revision == whole.revision

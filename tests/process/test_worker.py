@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sluicegate.errors import UPSTREAM_UNREACHABLE
+from sluicegate.model.resilience import Ejection
 from sluicegate.model.route import Match, Route
 from sluicegate.model.service import Service, Target
 from sluicegate.process import messages
@@ -13,13 +15,16 @@ from sluicegate.process.child import Child, start_child
 from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Certificate, Gateway, ListenerTls, Settings
 from sluicegate.snapshot.document import Resources, encode
+from sluicegate.upstream.health.news import News
 from support.loops import run
 from support.ports import listening_socket
 from support.raw_http import get
 
+UNREACHABLE = UPSTREAM_UNREACHABLE.status
+
 
 def resources(*paths: str) -> Resources:
-    service = Service(targets=[Target(url="http://127.0.0.1:9")])
+    service = Service(targets=[Target(url="http://127.0.0.1:9")], ejection=Ejection(consecutive=5))
     routes = {
         ("route", f"r{number}"): encode(Route(match=Match(path=path), service="s"))
         for number, path in enumerate(paths)
@@ -47,6 +52,15 @@ class Worker:
         """Return the status of an answer on one of its sockets."""
         return (await asyncio.to_thread(get, sock.getsockname()[1], path)).status
 
+    async def available(self) -> float:
+        """Return whether the target takes calls, as its metrics say."""
+        self.child.send(messages.Scrape(1))
+        scraped = await self.until(messages.Scraped)
+        assert isinstance(scraped, messages.Scraped)
+        (family,) = [f for f in scraped.dump if f.name == "sluicegate_target_available"]
+        (series,) = family.series
+        return series.number
+
 
 @asynccontextmanager
 async def worker() -> AsyncIterator[Worker]:
@@ -71,7 +85,7 @@ def test_it_serves_what_it_is_sent_and_says_so() -> None:
             await one.until(messages.Ready)
             assert await one.until(messages.Applied) == messages.Applied(5, wanted.revision, [])
             assert await one.status(one.own, "/b") == 404
-            assert await one.status(one.own, "/a") == 502
+            assert await one.status(one.own, "/a") == UNREACHABLE
 
     run(scenario())
 
@@ -88,7 +102,7 @@ def test_a_configuration_that_cannot_be_compiled_is_refused_and_the_one_before_s
             assert isinstance(verdict, messages.Applied)
             assert (verdict.number, verdict.revision) == (2, good.revision)
             assert verdict.faults
-            assert await one.status(one.own, "/a") == 502
+            assert await one.status(one.own, "/a") == UNREACHABLE
 
     run(scenario())
 
@@ -120,6 +134,37 @@ def test_it_answers_a_scrape_with_its_metrics() -> None:
             assert isinstance(scraped, messages.Scraped)
             assert scraped.number == 9
             assert any(family.name == "sluicegate_client_connections" for family in scraped.dump)
+
+    run(scenario())
+
+
+def test_it_takes_news_of_targets_also_before_it_has_any() -> None:
+    async def scenario() -> None:
+        async with worker() as one:
+            one.child.send(messages.Told(News("s", "127.0.0.1:9", "down")))
+            one.child.send(*frames(None, resources("/a"), 1))
+            await one.until(messages.Ready)
+            assert await one.available() == 0
+            one.child.send(messages.Told(News("s", "127.0.0.1:9", "up")))
+            assert await one.available() == 1
+
+    run(scenario())
+
+
+def test_it_tells_of_a_target_that_it_leaves_out() -> None:
+    async def scenario() -> None:
+        async with worker() as one:
+            one.child.send(*frames(None, resources("/a"), 1))
+            await one.until(messages.Ready)
+            for _ in range(5):
+                assert await one.status(one.own, "/a") in {502, 503}
+            told = await one.until(messages.Told)
+            assert isinstance(told, messages.Told)
+            assert told.news.service == "s"
+            assert told.news.target == "127.0.0.1:9"
+            assert (told.news.event, told.news.cause) == ("out", "ejected")
+            assert told.news.seconds > 0
+            assert told.news.unreachable
 
     run(scenario())
 

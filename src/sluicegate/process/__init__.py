@@ -12,6 +12,7 @@ With one worker, `single` does the work of the first three in one process and on
     crew        starts, kills, adopts, scrapes; `slot` decides when, `post` is one of them
     single      the life of a replica of one process
     child       starts and ends a process; `channel` talks to it in the words of `messages`
+    board       keeps news of targets for those that start later; `checking` checks targets
     transfer    sends a configuration in pieces; `loading` gets it from `loader`
     reload      keeps what runs in line with the file; `watch` sees it change
     signals     what SIGTERM, SIGINT and SIGHUP ask for; `drain` is the way out

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sluicegate.process import messages
+from sluicegate.process.board import Board
 from sluicegate.process.child import start_child
 from sluicegate.process.post import Post
 from sluicegate.process.slot import Slot
 from sluicegate.process.status import is_live, is_ready
 from sluicegate.process.tally import Tally, merge
-from sluicegate.process.transfer import pack_settings
+from sluicegate.process.transfer import pack_settings, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +54,7 @@ class Crew:
         self._started_us = setup.clock.wall_us()
         self._log = structlog.get_logger()
         self._tally = Tally()
+        self._board = Board()
         self._said: tuple[bool, bool] | None = None
         self._said_at = self._ticked_at = now
         self._restarts = setup.metrics.family(
@@ -138,6 +140,10 @@ class Crew:
         if is_worker:
             post.configure(self._resources)
             self._said = None
+        else:
+            post.configure(services_of(self._resources))
+        for news in self._board.current(self._clock.monotonic()):
+            post.send(messages.Told(news))
         if self.draining:
             child.channel.close()
 
@@ -185,6 +191,8 @@ class Crew:
                 post.answered(message.number, message)
             case messages.TlsApplied() | messages.Scraped():
                 post.answered(message.number, message)
+            case messages.Told():
+                self._pass_on(post, message)
             case messages.Scrape() | messages.Report():
                 self._ask(message)
 
@@ -204,6 +212,13 @@ class Crew:
             self.refused = faults
             self.ready.set()
 
+    def _pass_on(self, teller: Post, told: messages.Told) -> None:
+        """Let everyone know at once, and whoever starts later."""
+        self._board.heard(told.news, self._clock.monotonic())
+        for post in (*self.workers, self.management):
+            if post is not teller:
+                post.send(told)
+
     # --- telling ---
 
     def tell(self, message: messages.Message) -> None:
@@ -219,16 +234,21 @@ class Crew:
         if faults:
             self._resources = before
             await asyncio.gather(*(post.configure(before) for post in self.workers))
+        else:
+            # After the workers: what is found of a target has to find the target.
+            self.management.configure(services_of(resources))
         return faults
 
     async def apply_tls(self) -> list[Fault]:
-        """Have all workers read certificates again."""
-        answers = await asyncio.gather(*(post.ask_tls() for post in self.workers))
+        """Have everyone read certificates again."""
+        posts = (*self.workers, self.management)
+        answers = await asyncio.gather(*(post.ask_tls() for post in posts))
         return _unlike(answer.faults for answer in answers if answer)
 
     async def scrape(self) -> list[FamilyDump]:
-        """Add up the metrics of all workers, waiting 250 ms at most, and the supervisor's own."""
-        asked = {post.scrape(): post for post in self.workers if post.child is not None}
+        """Add up the metrics of all processes, waiting for the others 250 ms at most."""
+        posts = (*self.workers, self.management)
+        asked = {post.scrape(): post for post in posts if post.child is not None}
         if asked:
             await asyncio.wait(asked, timeout=self._setup.timings.scrape_s)
         self._stale.series.clear()
@@ -236,7 +256,8 @@ class Crew:
             found = answer.result() if answer.done() else None
             if found is not None and post.child is not None:
                 self._tally.heard(post.child.pid, found.dump)
-            self._stale.cell(str(post.slot.number)).value = float(found is None)
+            if post is not self.management:
+                self._stale.cell(str(post.slot.number)).value = float(found is None)
         return merge([self._tally.total(), self._setup.metrics.dump()])
 
 

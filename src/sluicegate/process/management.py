@@ -1,4 +1,7 @@
-"""The management process: serves the management port and asks the supervisor for what it shows."""
+"""The management process: serves the management port, and checks the targets of services.
+
+It asks the supervisor for what it shows; what it has counted itself it is asked for, like a worker.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ from sluicegate.admin.actuator import Actuator, Info, Silent
 from sluicegate.assemble import serve_app
 from sluicegate.clock import Clock
 from sluicegate.logs import configure_logging
+from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
+from sluicegate.process.checking import Checking
 from sluicegate.process.signals import leave_to_supervisor
-from sluicegate.process.transfer import unpack_settings
+from sluicegate.process.transfer import Inbox, unpack_settings
+from sluicegate.process.verdict import faults_of
 
 if TYPE_CHECKING:
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.status import Status
+    from sluicegate.settings import Settings
 
 ANSWER_S = 2.0
 """For an answer of the supervisor. It gives workers 250 ms, so this means that it hangs."""
@@ -66,28 +73,78 @@ class Hub:
             del self._waiting[question.number]
 
 
+class Desk:
+    """What the supervisor asks of this process between `Start` and the end."""
+
+    def __init__(self, settings: Settings, channel: Channel, hub: Hub, clock: Clock) -> None:
+        """Check nothing before the first configuration."""
+        self._channel = channel
+        self._hub = hub
+        self._metrics = Metrics()
+        self._inbox = Inbox()
+        self._reading: set[asyncio.Task[None]] = set()
+        self._checking = Checking(
+            settings, clock, self._metrics, lambda news: channel.send(messages.Told(news))
+        )
+
+    def on_message(self, message: messages.AnyMessage) -> None:
+        """Take a message."""
+        match message:
+            case messages.Told():
+                self._checking.hear(message.news)
+            case messages.Scrape():
+                self._channel.send(messages.Scraped(message.number, self._metrics.dump()))
+            case messages.Tls():
+                task = asyncio.create_task(self._reload_tls(message.number))
+                self._reading.add(task)
+                task.add_done_callback(self._reading.discard)
+            case messages.Reported() | messages.Scraped():
+                self._hub.on_message(message)
+            case _:
+                self._take_services(message)
+
+    async def close(self) -> None:
+        """Check nothing any more."""
+        await self._checking.close()
+
+    def _take_services(self, message: messages.AnyMessage) -> None:
+        services = self._inbox.take(message)
+        if services is not None and isinstance(message, messages.End):
+            self._checking.apply(services)
+            self._channel.send(messages.Applied(message.number, services.revision, []))
+
+    async def _reload_tls(self, number: int) -> None:
+        faults = await faults_of(asyncio.to_thread(self._checking.contexts.reload))
+        self._channel.send(messages.TlsApplied(number, faults))
+
+
 async def manage(control: socket.socket, clock: Clock) -> None:
     """Be the management process until the supervisor closes the channel."""
-    start: asyncio.Future[messages.Start] = asyncio.get_running_loop().create_future()
+    started: asyncio.Future[tuple[messages.Start, Settings, Desk]]
+    started = asyncio.get_running_loop().create_future()
 
     def on_message(message: messages.AnyMessage) -> None:
-        if isinstance(message, messages.Start):
-            start.set_result(message)
-        else:
-            hub.on_message(message)
+        if started.done():
+            started.result()[2].on_message(message)
+        elif isinstance(message, messages.Start):
+            settings = unpack_settings(message.settings)
+            started.set_result((message, settings, Desk(settings, channel, hub, clock)))
 
     channel = await open_channel(control)
     hub = Hub(channel)
     channel.listen(on_message)
-    waiting: set[asyncio.Future[Any]] = {start, channel.closed}
+    waiting: set[asyncio.Future[Any]] = {started, channel.closed}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if not start.done():
+    if not started.done():
         return
-    await _serve(start.result(), channel, hub, clock)
+    start, settings, desk = started.result()
+    await _serve(start, settings, channel, hub, clock)
+    await desk.close()
 
 
-async def _serve(start: messages.Start, channel: Channel, hub: Hub, clock: Clock) -> None:
-    settings = unpack_settings(start.settings)
+async def _serve(
+    start: messages.Start, settings: Settings, channel: Channel, hub: Hub, clock: Clock
+) -> None:
     app = Actuator(hub, Info(settings.region.name, start.started_us), settings.management.listen)
     sock = socket.socket(fileno=start.sockets[0])
     server = await serve_app(sock, app.handle, clock)

@@ -1,13 +1,13 @@
 """What the processes of a replica say to each other.
 
-    supervisor → worker      Start Begin Put Drop End Tls Health Scrape Adopt Release Drain Cut
-    worker → supervisor      Beat Ready Applied TlsApplied Scraped
-    supervisor → management  Start Scraped Reported
-    management → supervisor  Beat Ready Scrape Report
+    supervisor → worker      Start Begin Put Drop End Tls Told Health Scrape Adopt Release Drain Cut
+    worker → supervisor      Beat Ready Applied TlsApplied Told Scraped
+    supervisor → management  Start Begin Put Drop End Tls Told Scrape, and Scraped Reported
+    management → supervisor  Beat Ready Applied TlsApplied Told Scraped, and Scrape Report
     loader → its parent      Loaded Begin Put Drop End, or Unusable, to Fetch; Located to Locate
 
 One message is one frame (see `channel`). A configuration travels in as many frames as it has
-resources, so that no side stalls over a large one.
+resources, so that no side stalls over a large one. Management gets services only, to check them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sluicegate.errors import Fault
 from sluicegate.metrics import FamilyDump
 from sluicegate.process.status import Status
 from sluicegate.snapshot.document import Kind
+from sluicegate.upstream.health.news import News
 
 
 class Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
@@ -82,6 +83,12 @@ class TlsApplied(Message, frozen=True):
 
     number: int
     faults: list[Fault]
+
+
+class Told(Message, frozen=True):
+    """News of a target: passed on at once to every process that has not said it."""
+
+    news: News
 
 
 class Beat(Message, frozen=True):
@@ -185,7 +192,7 @@ class Unusable(Message, frozen=True):
 
 
 AnyMessage = (
-    Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Beat | Ready | Health | Scrape
-    | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded | Unusable
-    | Locate | Located
+    Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Told | Beat | Ready | Health
+    | Scrape | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded
+    | Unusable | Locate | Located
 )  # fmt: skip

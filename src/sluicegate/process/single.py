@@ -18,6 +18,7 @@ from sluicegate.process.reload import Reloader
 from sluicegate.process.status import Phase, Status, WorkerStatus, is_live, is_ready
 from sluicegate.process.verdict import faults_of
 from sluicegate.snapshot.policies import PolicyCatalog
+from sluicegate.upstream.health.checker import Checker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.serve import Setup
     from sluicegate.snapshot.document import Resources
+    from sluicegate.upstream.health.news import News
 
 STDOUT = 1
 
@@ -47,6 +49,15 @@ class Single:
             setup.metrics,
             self._log_writer.write,
             self._health,
+            tell=self._tell,
+        )
+        self._checker = Checker(
+            setup.clock,
+            self._plane.resolver,
+            self._plane.deadlines,
+            self._plane.client_contexts,
+            setup.metrics,
+            self._plane.hear,
         )
         self.reloader = Reloader(setup, self)
         info = Info(settings.region.name, setup.clock.wall_us())
@@ -61,6 +72,7 @@ class Single:
         setup = self._setup
         try:
             await self._plane.apply(setup.configuration.resources)
+            self._watch()
             management = await serve_app(setup.management, self._actuator.handle, setup.clock)
             for sock in setup.sockets:
                 await self._plane.listen(sock)
@@ -73,6 +85,7 @@ class Single:
             await self._drain()
             await management.close()
         finally:
+            self._checker.close()
             await self._plane.close()
             self._log_writer.close()
         self._log.info("ended")
@@ -104,11 +117,24 @@ class Single:
 
     async def apply(self, resources: Resources) -> list[Fault]:
         """Take over a configuration (a `Target` of the reloader)."""
-        return await faults_of(self._plane.apply(resources))
+        faults = await faults_of(self._plane.apply(resources))
+        if not faults:
+            self._watch()
+        return faults
 
     async def apply_tls(self) -> list[Fault]:
         """Read certificates again (a `Target` of the reloader)."""
         return await faults_of(self._plane.reload_tls())
+
+    def _tell(self, news: News) -> None:
+        """Have a target looked at that the data plane leaves out."""
+        self._checker.hear(news)
+
+    def _watch(self) -> None:
+        """Check the targets of the services that run."""
+        if self._plane.snapshot is not None:
+            services = self._plane.snapshot.services
+            self._checker.watch({name: service.config for name, service in services.items()})
 
     async def _drain(self) -> None:
         setup, stopping = self._setup, self._setup.stopping

@@ -29,6 +29,12 @@ def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterat
     yield End(number)
 
 
+def services_of(resources: Resources) -> Resources:
+    """Return the services only, of the same revision."""
+    items = {key: raw for key, raw in resources.items.items() if key[0] == "service"}
+    return Resources(revision=resources.revision, items=items)
+
+
 class Inbox:
     """Collects a configuration. Keeps the last complete one, against which changes come."""
 

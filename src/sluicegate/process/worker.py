@@ -28,6 +28,7 @@ from sluicegate.snapshot.policies import PolicyCatalog
 
 if TYPE_CHECKING:
     from sluicegate.snapshot.document import Resources
+    from sluicegate.upstream.health.news import News
 
 STDOUT = 1
 
@@ -53,7 +54,10 @@ class Worker:
             metrics,
             self._log_writer.write,
             self._health,
+            tell=lambda news: channel.send(messages.Told(news)),
+            workers=len(start.sockets),
         )
+        self._missed: list[News] = []
         self._sockets = [socket.socket(fileno=number) for number in start.sockets]
         self._accepting: dict[int, socket.socket] = {}
         self._inbox = Inbox()
@@ -69,6 +73,8 @@ class Worker:
                 self._channel.send(messages.Scraped(message.number, self._plane.metrics.dump()))
             case messages.Health():
                 self._health.heard(live=message.live, ready=message.ready)
+            case messages.Told():
+                self._hear(message.news)
             case messages.Adopt():
                 self._jobs.put_nowait(lambda: self._accept(message.slot))
             case messages.Release():
@@ -125,10 +131,21 @@ class Worker:
 
     async def _apply(self, resources: Resources, number: int) -> None:
         faults = await faults_of(self._plane.apply(resources))
+        if self._missed and self._plane.revision is not None:
+            missed, self._missed = self._missed, []
+            for news in missed:
+                self._plane.hear(news)
         if not faults and not self._accepting and self._leaving is None:
             await self._accept(self._start.slot)
             self._channel.send(self._state(), messages.Ready())
         self._channel.send(messages.Applied(number, self._plane.revision, faults))
+
+    def _hear(self, news: News) -> None:
+        """Take news of a target at once; before the first configuration there are no targets."""
+        if self._plane.revision is None:
+            self._missed.append(news)
+        else:
+            self._plane.hear(news)
 
     async def _reload_tls(self, message: messages.Tls) -> None:
         faults = await faults_of(self._plane.reload_tls())
