@@ -39,11 +39,12 @@ def test_both_ports_cannot_be_one() -> None:
     assert messages_of(text % ("127.0.0.1:0", "127.0.0.1:0")) == {}
 
 
-def test_trusted_proxies_are_networks() -> None:
-    text = "gateway: {trusted_proxies: [10.0.0.0/8, '::1', 10.0.0.1/8, proxy.local]}\n"
+@pytest.mark.parametrize("setting", ["trusted_proxies", "private_networks"])
+def test_networks_are_networks(setting: str) -> None:
+    text = f"gateway: {{{setting}: [10.0.0.0/8, '::1', 10.0.0.1/8, proxy.local]}}\n"
     assert messages_of(text) == {
-        "gateway.trusted_proxies[2]": 'found "10.0.0.1/8"; expected `10.0.0.0/8`',
-        "gateway.trusted_proxies[3]": (
+        f"gateway.{setting}[2]": 'found "10.0.0.1/8"; expected `10.0.0.0/8`',
+        f"gateway.{setting}[3]": (
             'found "proxy.local"; expected a network such as `10.0.0.0/8` or `::1`'
         ),
     }

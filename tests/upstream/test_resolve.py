@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sluicegate.errors import ConnectFailed, ConnectTimeout
+from sluicegate.upstream.address_guard import AddressGuard
 from sluicegate.upstream.resolve import MAX_NAMES, Resolver
 from support.loops import run
 from support.mock_clock import MockClock
@@ -37,7 +38,7 @@ Scenario = Callable[[MockClock, NameServer, Resolver], Awaitable[None]]
 def play(scenario: Scenario, **names: Any) -> None:
     async def scene() -> None:
         clock, server = MockClock(), NameServer(**names)
-        resolver = Resolver(clock, server.look_up)
+        resolver = Resolver(clock, server.look_up, guard=AddressGuard(["192.0.2.0/24"]))
         try:
             await scenario(clock, server, resolver)
         finally:
@@ -190,9 +191,82 @@ def test_closing_ends_look_ups_under_way() -> None:
     play(scenario, users=["192.0.2.1"])
 
 
-def test_the_system_is_asked_by_default() -> None:
+def test_an_address_that_a_name_may_not_lead_to_is_refused_and_named_for_the_log() -> None:
+    async def scenario(clock: MockClock, server: NameServer, resolver: Resolver) -> None:
+        expected = (
+            "users: resolves to 127.0.0.1, ::1, neither public nor in `gateway.private_networks`"
+        )
+        with capture_logs() as logs:
+            for _repeated in range(3):
+                with pytest.raises(ConnectFailed) as refused:
+                    await resolver.addresses("users")
+                assert str(refused.value) == expected
+                clock.advance(1)
+        assert len(server.asked) == 3
+        assert resolver.refusals.value == 6
+        assert [line["event"] for line in logs] == ["address_refused"]  # it did not change
+        assert (logs[0]["host"], logs[0]["refused"]) == ("users", "127.0.0.1, ::1")
+        assert resolver.failures.value == 0
+
+    play(scenario, users=["127.0.0.1", "::1"])
+
+
+def test_what_is_left_of_an_answer_is_used_and_a_change_of_what_is_not_is_told() -> None:
+    async def scenario(clock: MockClock, server: NameServer, resolver: Resolver) -> None:
+        with capture_logs() as logs:
+            assert await resolver.addresses("users") == ["192.0.2.1"]
+            for answer in (["10.0.0.2", "192.0.2.1"], ["10.0.0.1", "10.0.0.2", "192.0.2.1"]):
+                server.names["users"] = answer
+                clock.advance(5)
+                await resolver.addresses("users")
+                await settle()
+                assert await resolver.addresses("users") == ["192.0.2.1"]
+        assert [line["refused"] for line in logs] == ["10.0.0.1", "10.0.0.2", "10.0.0.1, 10.0.0.2"]
+        assert {line["kept"] for line in logs} == {1}
+
+    play(scenario, users=["192.0.2.1", "10.0.0.1"])
+
+
+def test_a_name_that_is_rebound_to_a_private_address_leads_nowhere_until_it_is_public_again() -> (
+    None
+):
+    async def scenario(clock: MockClock, server: NameServer, resolver: Resolver) -> None:
+        assert await resolver.addresses("users") == ["192.0.2.1"]
+        server.names["users"] = ["169.254.169.254"]
+        clock.advance(5)
+        assert await resolver.addresses("users") == ["192.0.2.1"]
+        await settle()
+        with pytest.raises(ConnectFailed, match=r"169\.254\.169\.254"):
+            await resolver.addresses("users")
+        server.names["users"] = ["192.0.2.2"]
+        clock.advance(1)
+        assert await resolver.addresses("users") == ["192.0.2.2"]
+
+    play(scenario, users=["192.0.2.1"])
+
+
+def test_an_address_in_a_targets_url_is_not_judged() -> None:
+    async def scenario(_: MockClock, __: NameServer, resolver: Resolver) -> None:
+        for address in ("127.0.0.1", "169.254.169.254", "::1", "fe80::1%lo"):
+            assert await resolver.addresses(address) == [address]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0"])
+def test_this_machine_is_refused_by_every_name_that_the_system_has_for_it(host: str) -> None:
     async def scenario() -> None:
         resolver = Resolver(MockClock())
+        with pytest.raises(ConnectFailed):
+            await resolver.addresses(host)
+        await resolver.close()
+
+    run(scenario())
+
+
+def test_the_system_is_asked_by_default() -> None:
+    async def scenario() -> None:
+        resolver = Resolver(MockClock(), guard=AddressGuard(["127.0.0.0/8", "::1"]))
         assert set(await resolver.addresses("localhost")) <= {"127.0.0.1", "::1"}
         await resolver.close()
 

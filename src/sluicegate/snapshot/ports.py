@@ -25,7 +25,8 @@ def check(draft: Draft, document: Document) -> None:
     if gateway.listen == management.listen and not gateway.listen.endswith(":0"):
         message = "the same address as `gateway.listen`; expected another port"
         draft.complain(("management", "listen"), message)
-    _check_networks(draft, gateway.trusted_proxies)
+    _check_networks(draft, "trusted_proxies", gateway.trusted_proxies)
+    _check_networks(draft, "private_networks", gateway.private_networks)
     if gateway.proxy_protocol and not gateway.trusted_proxies:
         message = "no client could connect; expected networks in `trusted_proxies`"
         draft.complain(("gateway", "proxy_protocol"), message)
@@ -35,9 +36,9 @@ def check(draft: Draft, document: Document) -> None:
             _check_url(draft, ("services", name, "targets", position), url)
 
 
-def _check_networks(draft: Draft, networks: list[str]) -> None:
+def _check_networks(draft: Draft, setting: str, networks: list[str]) -> None:
     for position, network in enumerate(networks):
-        place: Place = ("gateway", "trusted_proxies", position)
+        place: Place = ("gateway", setting, position)
         try:
             ip_network(network)
         except ValueError:

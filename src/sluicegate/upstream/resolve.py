@@ -5,6 +5,9 @@ has grown older than the refresh time a look-up runs beside them. A look-up that
 addresses for as long as it keeps failing: a name server's outage is no reason to end traffic, and a
 target that has moved meanwhile refuses connections, which is counted there. getaddrinfo reads
 /etc/hosts and resolv.conf, and does not tell how long an answer is good for (no TTL).
+
+Every answer is judged before it is used: `address_guard` says which addresses a name may lead to.
+An answer that is refused is an answer: what was known before it is forgotten.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import structlog
 
 from sluicegate.errors import ConnectFailed, ConnectTimeout
 from sluicegate.metrics import Cell
+from sluicegate.upstream.address_guard import AddressGuard
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
@@ -38,10 +42,11 @@ LookUp = Callable[[str], Awaitable[list[str]]]
 class _Name:
     """What is known of one name."""
 
-    __slots__ = ("addresses", "asked_at", "error", "flight", "resolved_at")
+    __slots__ = ("addresses", "asked_at", "error", "flight", "refused", "resolved_at")
 
     def __init__(self) -> None:
         self.addresses: list[str] = []
+        self.refused: list[str] = []
         self.resolved_at = self.asked_at = float("-inf")
         self.error = ""
         self.flight: asyncio.Task[None] | None = None
@@ -51,19 +56,29 @@ class Resolver:
     """The names of one worker, looked up once each."""
 
     def __init__(
-        self, clock: Clock, look_up: LookUp | None = None, failures: Cell | None = None
+        self,
+        clock: Clock,
+        look_up: LookUp | None = None,
+        failures: Cell | None = None,
+        guard: AddressGuard | None = None,
+        refusals: Cell | None = None,
     ) -> None:
-        """`look_up` stands in for getaddrinfo; `failures` counts look-ups that gave nothing."""
+        """Look up by `look_up`, or by getaddrinfo; `guard` allows public addresses unless told.
+
+        `failures` counts look-ups that gave nothing, `refusals` addresses that were refused.
+        """
         self._clock = clock
         self._look_up = look_up or _getaddrinfo
+        self._guard = guard or AddressGuard()
         self._names: dict[str, _Name] = {}
         self.failures = failures or Cell()
+        self.refusals = refusals or Cell()
 
     async def addresses(self, host: str, refresh_s: float = REFRESH_S) -> list[str]:
         """Return the addresses of `host`, at least one, in the system's order of preference.
 
-        An IP address is its own. Raises ConnectFailed when the name has none, ConnectTimeout when
-        the first look-up takes more than 5 s.
+        An IP address is its own. Raises ConnectFailed when the name has none, or none that it may
+        lead to; ConnectTimeout when the first look-up takes more than 5 s.
         """
         literal = _literal(host)
         if literal is not None:
@@ -101,11 +116,31 @@ class Resolver:
             name.error = getattr(error, "strerror", None) or str(error)
             self._failed(host, name)
         else:
-            name.addresses, name.error = found, ""
-            name.resolved_at = self._clock.monotonic()
+            self._found(host, name, found)
         finally:
             name.asked_at = self._clock.monotonic()
             name.flight = None
+
+    def _found(self, host: str, name: _Name, found: list[str]) -> None:
+        """Take an answer, without what is refused of it; say so when that has changed."""
+        known = name.refused
+        name.addresses, name.refused = self._guard.judge(found)
+        name.resolved_at = self._clock.monotonic()
+        self.refusals.value += len(name.refused)
+        refused = ", ".join(name.refused)
+        name.error = (
+            f"resolves to {refused}, neither public nor in `gateway.private_networks`"
+            if name.refused and not name.addresses
+            else ""
+        )
+        if name.refused and set(name.refused) != set(known):
+            structlog.get_logger().warning(
+                "address_refused",
+                host=host,
+                refused=refused,
+                kept=len(name.addresses),
+                setting="gateway.private_networks",
+            )
 
     def _failed(self, host: str, name: _Name) -> None:
         self.failures.value += 1
