@@ -74,6 +74,7 @@ def test_a_line_says_who_asked_what_where_it_went_and_what_came_of_it() -> None:
         "status": 201,
         "problem": None,
         "outcome": None,
+        "attempts": 0,
         "bytes_in": 5,
         "bytes_out": 3,
         "duration_ms": 1.5,

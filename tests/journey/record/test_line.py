@@ -55,6 +55,7 @@ def test_every_line_is_what_the_encoder_makes_of_its_fields(data: st.DataObject)
             asked.response = Response(status, Headers(), None)
         asked.problem = draw(st.sampled_from((None, NO_ROUTE, RATE_LIMITED)))
         asked.outcome = draw(maybe)
+        asked.attempts = draw(st.integers(0, 10))
         asked.bytes_in, asked.bytes_out = draw(number), draw(number)
         spent_us = draw(st.integers(0, 10**10))
         waited_us = draw(st.none() | st.integers(1, 10**10))
@@ -81,6 +82,7 @@ def test_every_line_is_what_the_encoder_makes_of_its_fields(data: st.DataObject)
             status=499 if status is None else status,
             problem=None if asked.problem is None else asked.problem.slug,
             outcome=asked.outcome,
+            attempts=asked.attempts,
             bytes_in=asked.bytes_in,
             bytes_out=asked.bytes_out,
             duration_ms=round((lines.clock.monotonic() - asked.started_at) * 1e6) / 1e3,

@@ -147,6 +147,44 @@ def test_a_bad_id_is_replaced(bad: bytes) -> None:
     assert made.headers.get_all(b"x-request-id") == [made.request_id.encode()]
 
 
+TRACE = b"1" * 32 + b"-" + b"2" * 16
+
+
+@pytest.mark.parametrize(
+    "value", [b"00-" + TRACE + b"-01", b"cc-" + TRACE + b"-00", b"cc-" + TRACE + b"-01-new-fields"]
+)
+def test_a_trace_that_can_be_read_is_carried_on(value: bytes) -> None:
+    made = request((b"traceparent", value), (b"tracestate", b"a=1"))
+    assert made.headers.get_all(b"traceparent") == [value]
+    assert made.headers.get(b"tracestate") == b"a=1"
+    assert not made.own_trace
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b""],
+        [b"00-" + TRACE],
+        [b"00-" + TRACE + b"-01-more"],
+        [b"ff-" + TRACE + b"-01"],
+        [b"00-" + b"0" * 32 + b"-" + b"2" * 16 + b"-01"],
+        [b"00-" + b"1" * 32 + b"-" + b"0" * 16 + b"-01"],
+        [b"00-" + TRACE + b"-01", b"00-" + TRACE + b"-01"],
+    ],
+)
+def test_a_trace_that_cannot_be_read_begins_anew_without_its_state(values: list[bytes]) -> None:
+    made = request(*((b"traceparent", value) for value in values), (b"tracestate", b"a=1"))
+    (traceparent,) = made.headers.get_all(b"traceparent")
+    assert re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-00", traceparent)
+    assert TRACE not in traceparent
+    assert made.headers.get(b"tracestate") is None
+    assert made.own_trace
+
+
+def test_without_a_trace_one_is_begun() -> None:
+    assert request().own_trace
+
+
 def test_ids_do_not_repeat() -> None:
     source = IdSource()
     assert len({source.hex() for _ in range(2000)}) == 2000

@@ -70,6 +70,7 @@ class Line(msgspec.Struct, gc=False):
     status: Annotated[int, Meta(description="Of the response; 499 when there was none.")]
     problem: Annotated[str | None, Meta(description="Slug of the problem, for local answers.")]
     outcome: Annotated[str | None, Meta(description="How the exchange ended, where not cleanly.")]
+    attempts: Annotated[int, Meta(description="Tries at targets; 0 for a local answer.")]
     bytes_in: Annotated[int, Meta(description="Bytes of the request's body that arrived.")]
     bytes_out: Annotated[int, Meta(description="Bytes of the response's body that were sent.")]
     duration_ms: Annotated[float, Meta(description="From the request's head to the end.")]

@@ -25,10 +25,10 @@ LONGEST_AGENT = 256
 MOST_FRAGMENTS = 4096
 """Remembered at a time, of each sort; past it the memory starts anew."""
 
-Values = tuple[object, object, object]
+Values = tuple[object, ...]
 PLACE: Values = ("route", "service", "target")
 CALLER: Values = ("consumer", "key_id", "plan")
-RESULT: Values = ("status", "problem", "outcome")
+RESULT: Values = ("status", "problem", "outcome", "attempts")
 
 
 class LineLog:
@@ -80,7 +80,8 @@ class LineLog:
         status = CLIENT_GONE.status if response is None else response.status
         place = (None if route is None else route.name, exchange.service, exchange.target)
         caller = (exchange.consumer_name, exchange.key_id, exchange.plan)
-        result = (status, None if problem is None else problem.slug, exchange.outcome)
+        slug = None if problem is None else problem.slug
+        result = (status, slug, exchange.outcome, exchange.attempts)
         pieces = (
             self._time(),
             encode(request.request_id),

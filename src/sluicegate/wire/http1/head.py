@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 _ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}\Z")
 """What a client may choose as a request id: anything else is replaced."""
 
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
-"""W3C Trace Context, level 1."""
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:\Z|-)"
+)
+"""W3C Trace Context, level 1; a version above 00 may go on after its flags."""
+_TRACEPARENT_BYTES = 55
+"""Of version 00."""
 
 IDS_AT_ONCE = 256
 """One call to the kernel for so many ids."""
@@ -88,7 +92,8 @@ class Head:
         elif kind == RequestField.REQUEST_ID:
             self.request_id = value
         elif kind == RequestField.TRACEPARENT:
-            self.traceparent = value
+            # Of several nobody knows which one counts: the trace begins anew.
+            self.traceparent = value if self.traceparent is None else b""
         elif kind >= RequestField.UNDERSCORE:
             if kind == RequestField.UNDERSCORE_TRICK or http.underscores == "refuse":
                 raise Refused(MALFORMED, "a header name with an underscore")
@@ -160,10 +165,20 @@ class Head:
         if given is None or not _ID.match(given):
             given = fresh or context.hex()
         request.request_id = given.decode("ascii")
-        if trace is None or not _TRACEPARENT.match(trace):
+        request.own_trace = not _is_trace(trace)
+        if trace is None or request.own_trace:
+            if trace is not None:
+                self.headers.remove(b"tracestate")  # it belongs to what could not be read
             fresh = fresh or context.hex()
             trace = b"00-" + fresh + b"-" + fresh[8:24] + b"-00"
         request.headers += ((b"x-request-id", given), (b"traceparent", trace))
+
+
+def _is_trace(value: bytes | None) -> bool:
+    """Whether a `traceparent` can be carried on (W3C Trace Context, "Versioning")."""
+    if value is None or not _TRACEPARENT.match(value):
+        return False
+    return len(value) == _TRACEPARENT_BYTES or not value.startswith(b"00")
 
 
 class IdSource:
