@@ -186,3 +186,63 @@ def test_reading_a_body_that_is_too_large_or_fails_says_why() -> None:
             assert error.value.problem is problem
 
     asyncio.run(work())
+
+
+@given(pieces=st.lists(st.binary(min_size=1, max_size=9)), at=st.integers(0, 9), end=st.booleans())
+def test_a_tee_sees_every_byte_once_whatever_is_done_with_them(
+    pieces: list[bytes], at: int, *, end: bool
+) -> None:
+    made, tee, other = body(), Reader(), Reader()
+    for number, piece in enumerate(pieces):
+        if number == at:
+            made.tee(tee)
+            made.tee(other)
+            made.attach(first := Reader())
+            made.put_back(first.got)  # an attempt failed, and another one begins
+            made.attach(Reader())
+        made.feed(piece)
+    if end:
+        made.end(None)
+    if at >= len(pieces):
+        made.tee(tee)
+        made.tee(other)
+    assert b"".join(tee.got) == b"".join(other.got) == b"".join(pieces)
+    assert tee.ended is other.ended is end
+
+
+def test_a_tee_alone_asks_for_nothing() -> None:
+    made = body(5, expects=True)
+    made.tee(Reader())
+    assert told(made) == []
+
+
+def test_a_tee_learns_that_the_rest_will_not_come() -> None:
+    made, tee, late = body(), Reader(), Reader()
+    made.tee(tee)
+    made.fail(Refused(CLIENT_TIMEOUT))
+    made.end(None)
+    made.tee(late)
+    assert tee.error is late.error is made.error
+    assert not tee.ended
+
+
+def test_a_body_that_was_read_may_be_replaced() -> None:
+    async def work() -> None:
+        made, tee, reader = body(4), Reader(), Reader()
+        made.feed(b"abcd")
+        made.end(Headers([(b"t", b"1")]))
+        assert await made.read(10) == b"abcd"
+        made.replace(b"longer")
+        assert (made.length, made.received) == (6, 4)
+        made.tee(tee)
+        made.attach(reader)
+        assert tee.got == reader.got == [b"longer"]
+        assert reader.ended
+        assert reader.trailers is None
+
+    asyncio.run(work())
+
+
+def test_a_body_that_is_not_whole_yet_cannot_be_replaced() -> None:
+    with pytest.raises(RuntimeError):
+        body().replace(b"a")

@@ -51,6 +51,7 @@ class RequestBody:
         "_buffer",
         "_buffered",
         "_consumer",
+        "_tees",
         "ended",
         "error",
         "expects_continue",
@@ -76,6 +77,7 @@ class RequestBody:
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._consumer: BodyConsumer | None = None
+        self._tees: list[BodyConsumer] | None = None
 
     def check_length(self) -> Refused | None:
         """Give up a body whose announced length is over the limit; return why."""
@@ -92,6 +94,9 @@ class RequestBody:
             self.fail(Refused(BODY_TOO_LARGE, f"the body is larger than {self.limit} bytes"))
         if self.error is not None:
             return
+        if self._tees is not None:
+            for tee in self._tees:
+                tee.body_data(data)
         if self._consumer is not None:
             self._consumer.body_data(data)
             return
@@ -104,6 +109,9 @@ class RequestBody:
         """Take notice that the last piece has come."""
         self.ended = True
         self.trailers = trailers
+        if self._tees is not None and self.error is None:
+            for tee in self._tees:
+                tee.body_end(trailers)
         if self._consumer is not None and self.error is None:
             self._consumer.body_end(trailers)
 
@@ -112,6 +120,9 @@ class RequestBody:
         if self.error is None:
             self.error = error
             self._buffer.clear()
+            if self._tees is not None:
+                for tee in self._tees:
+                    tee.body_failed(error)
             if self._consumer is not None:
                 self._consumer.body_failed(error)
 
@@ -138,6 +149,29 @@ class RequestBody:
     def detach(self) -> None:
         """Stop sending to the consumer; later bytes are dropped."""
         self._consumer = _DISCARD
+
+    def tee(self, listener: BodyConsumer) -> None:
+        """Show `listener` every byte too, once and in order, whatever becomes of it elsewhere.
+
+        Reads nothing by itself: `listener` sees what arrives for others. Begin before anything was
+        taken out, or after it was put back.
+        """
+        self._tees = [*(self._tees or ()), listener]
+        if self.error is not None:
+            listener.body_failed(self.error)
+            return
+        for data in self._buffer:
+            listener.body_data(data)
+        if self.ended:
+            listener.body_end(self.trailers)
+
+    def replace(self, data: bytes) -> None:
+        """Put `data` in the place of a body that was read whole. Its trailers go with it."""
+        if not self.ended:
+            raise RuntimeError("replace() before the body has ended")
+        self._buffer = [data] if data else []
+        self._buffered = self.length = len(data)
+        self.trailers = None
 
     def put_back(self, pieces: list[bytes]) -> None:
         """Hand back bytes that were taken, so that the next `attach` gets them first."""

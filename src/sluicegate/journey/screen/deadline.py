@@ -1,0 +1,91 @@
+"""`deadline`: how long the caller still waits, held to here and told to the service.
+
+The header holds milliseconds that are left, as a plain number. Left, not a time of day, because two
+machines' clocks differ and a span does not: gRPC's `grpc-timeout` is a span too. Milliseconds
+without a unit, because that is what Envoy sends on (`x-envoy-expected-rq-timeout-ms`) and heeds
+(`x-envoy-upstream-rq-timeout-ms`): `header` may be one of those names. The service gets what is
+left when its attempt begins, in the same header, never the number that came in.
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED
+from sluicegate.model.units import Duration
+from sluicegate.policy import PolicyConfig
+from sluicegate.wire.http1.names import HOP_BY_HOP, INTERNAL_PREFIX
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange
+    from sluicegate.policy import Onward, Parts
+
+NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^`|~-]+$")
+MILLISECONDS = re.compile(rb"[0-9]{1,10}")
+"""At most 115 days. gRPC's `grpc-timeout` has 8 digits."""
+
+
+class Config(PolicyConfig, frozen=True, kw_only=True):
+    """Where the time is read, and how much of it there may be. Attempts and waits all fit into it.
+
+    A caller that names more than `max` gets `max`.
+    """
+
+    header: Annotated[
+        str, Meta(description="Holds the milliseconds that are left, both coming in and sent on.")
+    ] = "deadline"
+    default: Annotated[
+        Duration, Meta(description="For requests without the header. 0: those have no deadline.")
+    ] = Duration(0)
+    max: Annotated[Duration, Meta(description="Longest that a caller may name. 0: no bound.")] = (
+        Duration(0)
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse names that are not free, and a default that would never hold."""
+        raw = self.header.lower().encode()
+        if not NAME.match(self.header) or raw in HOP_BY_HOP or raw.startswith(INTERNAL_PREFIX):
+            raise ValueError(f"`{self.header}` is no header that can hold a deadline")
+        if self.max and self.default > self.max:
+            raise ValueError("`default` is longer than `max`")
+
+
+class Policy:
+    """Sets the exchange's deadline."""
+
+    __slots__ = ("_default_s", "_detail", "_header", "_max_s")
+
+    def __init__(self, config: Config, parts: Parts) -> None:  # noqa: ARG002 - has no use for parts
+        """Keep the bounds."""
+        self._header = config.header.lower().encode()
+        self._default_s = float(config.default) or inf
+        self._max_s = float(config.max) or inf
+        self._detail = (
+            f"`{config.header}`: expected one number, the milliseconds that are left, of at most "
+            "10 digits"
+        )
+
+    async def handle(self, exchange: Exchange, onward: Onward) -> None:
+        """Take the header out, so that it never goes on as it came. Several policies: the least."""
+        headers = exchange.request.headers
+        given = headers.get_all(self._header)
+        left_s = self._default_s
+        if given:
+            if len(given) > 1 or not MILLISECONDS.fullmatch(given[0]):
+                exchange.refuse(BAD_HEADER, self._detail)
+                return
+            headers.remove(self._header)
+            left_s = int(given[0]) / 1000
+        until = min(exchange.deadline, exchange.started_at + left_s)
+        if until < inf:
+            until = min(until, exchange.started_at + self._max_s)
+            exchange.deadline = until
+            exchange.deadline_header = self._header
+            if until <= exchange.clock.monotonic():
+                exchange.refuse(DEADLINE_PASSED)
+                return
+        await onward(exchange)
