@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -20,6 +20,9 @@ test: $(VENV)/.dev  ## Run every test (real servers: scripts/install-debian.sh)
 
 testcompiled: $(VENV)/.dev  ## The whole-gateway tests against the compiled wheel
 	PYTHONPATH=$$($(BIN)/python -m bench.compiled) $(BIN)/python -m pytest -n 2 tests/journeys tests/process tests/docs $(ARGS)
+
+chaos: $(VENV)/.dev  ## Targets and links that fail, in five ways: what survives it, as a table
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 import websockets.sync.client
 
 from support.applications import SseSource, WebSocketEcho, httpbin, static_nginx
-from support.loops import in_thread, run
-from support.ports import eventually, free_port
+from support.loops import LoopThread, in_thread, run
+from support.ports import eventually, free_port, listens
 from support.raw_http import ask, connect, get
 from support.tcp_proxy import TcpProxy
 from support.upstreams import Talk, Upstream, answering, chunked, echo, response
@@ -87,6 +88,43 @@ def test_a_proxy_delays_starves_and_cuts() -> None:
         proxy.heal()
         proxy.refusing = True
         connect_and_wait(proxy.port)
+
+
+def test_a_proxys_link_is_shared_and_its_delay_does_not_slow_it_down() -> None:
+    size = 65_536
+    with (
+        in_thread(Upstream(answering(response(body=b"x" * size)))) as upstream,
+        in_thread(TcpProxy(upstream.port)) as proxy,
+    ):
+        proxy.bytes_per_s = 4 * size
+        began = time.monotonic()
+        threads = [threading.Thread(target=get, args=(proxy.port, "/")) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - began >= 2 * size / proxy.bytes_per_s
+        proxy.heal()
+        proxy.delay_s = 0.2
+        assert len(get(proxy.port, "/").body) == size  # in pieces, each of which has the delay
+
+
+def test_a_proxy_goes_down_and_comes_up_on_its_port() -> None:
+    with in_thread(Upstream(echo)) as upstream:
+        proxy = TcpProxy(upstream.port)
+        thread = LoopThread()
+        try:
+            thread.call(proxy.start())
+            with connect(proxy.port) as connection:
+                connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                thread.loop.call_soon_threadsafe(proxy.go_down)
+                assert connection.closed()
+            eventually(lambda: not listens(proxy.port), "the port is closed")
+            thread.call(proxy.come_up())
+            assert get(proxy.port, "/").status == 200
+            thread.call(proxy.stop())
+        finally:
+            thread.close()
 
 
 def test_httpbin_answers() -> None:
