@@ -11,6 +11,8 @@ from sluicegate.errors import (
     MALFORMED,
     PROBLEMS,
     ConfigError,
+    ConnectFailed,
+    ConnectTimeout,
     Fault,
     Problem,
     Refused,
@@ -43,9 +45,10 @@ def test_every_error_of_the_module_is_in_the_tree_that_it_draws() -> None:
 
 
 @pytest.mark.parametrize("error", sorted(subclasses(UpstreamError), key=lambda e: e.__name__))
-def test_every_upstream_error_is_told_as_502_or_504(error: type[UpstreamError]) -> None:
+def test_every_upstream_error_is_told_as_one_of_the_upstream(error: type[UpstreamError]) -> None:
     assert isinstance(error.problem, Problem)
-    assert error.problem.status in (502, 504)
+    nothing_sent = issubclass(error, ConnectFailed | ConnectTimeout)
+    assert error.problem.status in ((503,) if nothing_sent else (502, 504))
     assert re.fullmatch(r"[a-z_]+", error.reason)
 
 

@@ -12,8 +12,8 @@ from sluicegate.errors import (
     RATE_LIMITED,
     UPSTREAM_TIMEOUT,
     Refused,
-    UpstreamInvalid,
     UpstreamTimeout,
+    UpstreamTooLarge,
 )
 from sluicegate.exchange import Exchange, Response, answer_for
 from sluicegate.headers import Headers
@@ -133,12 +133,39 @@ def test_a_body_larger_than_the_smallest_bound_is_given_up() -> None:
     asked.whole(3, same)
     asked.head(Response(200, Headers(), None), None)
     asked.chunk(b"abc")
-    with pytest.raises(UpstreamInvalid):
+    with pytest.raises(UpstreamTooLarge):
         asked.chunk(b"d")
     asked.forget_response()
     asked.refuse(RATE_LIMITED)
     assert sink(asked).status == 429
     assert asked.bytes_out == len(sink(asked).body)
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_a_response_is_held_back_only_where_a_condition_on_its_head_holds(*, json: bool) -> None:
+    async def louder(_: Exchange, data: bytes) -> bytes:
+        return data.upper()
+
+    def is_json(it: Exchange) -> bool:
+        assert it.response is not None
+        return it.response.headers.get(b"content-type") == b"application/json"
+
+    async def work() -> None:
+        asked = exchange()
+        asked.whole(3, louder, is_json)
+        asked.whole(2, louder, lambda _: False)
+        kind = b"application/json" if json else b"text/event-stream"
+        asked.head(Response(200, Headers([(b"content-type", kind)]), None), None)
+        assert asked.head_sent is not json
+        asked.chunk(b"abc")
+        assert sink(asked).body == (b"" if json else b"abc")
+        asked.end(None)
+        await asked.finish_whole()
+        assert sink(asked).body == (b"ABC" if json else b"abc")
+        assert sink(asked).length == (3 if json else None)
+        assert sink(asked).ended
+
+    asyncio.run(work())
 
 
 def test_nothing_is_forgotten_once_a_head_was_sent() -> None:

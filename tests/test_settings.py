@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sluicegate.model.units import convert, encode_hook
-from sluicegate.settings import Settings, host_and_port
+from sluicegate.settings import Settings, Tracing, host_and_port
 
 
 def test_everything_has_a_default_that_is_valid() -> None:
@@ -41,6 +41,36 @@ def test_settings_are_frozen() -> None:
 def test_what_makes_no_sense_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         convert(value, Settings)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://127.0.0.1:4318", "https://otel.example/", "http://[::1]:4318", "https://a.example/b"],
+)
+def test_spans_go_to_a_base_url(endpoint: str) -> None:
+    assert convert({"endpoint": endpoint}, Tracing).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"endpoint": "127.0.0.1:4318"},
+        {"endpoint": "grpc://a.example:4317"},
+        {"endpoint": "http://"},
+        {"endpoint": "http://user:password@a.example"},
+        {"endpoint": "http://a.example?key=1"},
+        {"endpoint": "http://a.example/\n"},
+        {"headers": {"a b": "c"}},
+        {"headers": {"authorization": "Bearer\nx"}},
+        {"headers": {"authorization": ""}},
+        {"headers": {"authorization": " Bearer"}},
+        {"queue": 0},
+        {"service_name": ""},
+    ],
+)
+def test_what_no_collector_can_be_asked_with_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        convert(value, Tracing)
 
 
 def test_the_host_of_an_address_has_no_brackets() -> None:

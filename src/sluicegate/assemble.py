@@ -17,14 +17,16 @@ from sluicegate.journey.run import (
     run,
     second_half,
 )
-from sluicegate.metrics import Metrics
+from sluicegate.metrics import Cell, Metrics
 from sluicegate.policy import Parts
 from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
 from sluicegate.state.memory import MemoryState
+from sluicegate.telemetry.export import Exporter
+from sluicegate.upstream.address_guard import AddressGuard
 from sluicegate.upstream.contexts import ClientContexts
 from sluicegate.upstream.resolve import Resolver
-from sluicegate.upstream.service import UpstreamService
+from sluicegate.upstream.service import Surroundings, UpstreamService
 from sluicegate.wire.deadlines import Deadlines
 from sluicegate.wire.forwarded import TrustedProxies
 from sluicegate.wire.http1.context import ServerContext
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.document import Resources
     from sluicegate.snapshot.policies import PolicyCatalog
     from sluicegate.snapshot.table import Snapshot
+    from sluicegate.upstream.health.news import News
 
 SLICE_S = 0.002
 """How long compiling may hold the loop before it lets requests through."""
@@ -66,8 +69,14 @@ class DataPlane:
         metrics: Metrics,
         write_log: Callable[[bytes], None],
         health: HealthView | None = None,
+        *,
+        tell: Callable[[News], None] = lambda _: None,
+        workers: int = 1,
     ) -> None:
-        """Build the parts; nothing is open yet. Must be called with a running loop."""
+        """Build the parts; nothing is open yet. Must be called with a running loop.
+
+        `tell` takes news of targets for the other processes of the replica, which are `workers`.
+        """
         self.settings = settings
         self.metrics = metrics
         self.clock = clock
@@ -75,14 +84,7 @@ class DataPlane:
         self.snapshot: Snapshot | None = None
         self._probe = answering(answer_probe)
         self.deadlines = Deadlines(clock)
-        self.resolver = Resolver(
-            clock,
-            failures=metrics.family(
-                "sluicegate_dns_failures_total",
-                "counter",
-                "Look-ups of targets' names that gave no address.",
-            ).cell(),
-        )
+        self.resolver = _make_resolver(settings, clock, metrics)
         self.state = MemoryState(clock, metrics)
         trusted = TrustedProxies(settings.gateway.trusted_proxies)
         self.context = ServerContext(
@@ -95,7 +97,18 @@ class DataPlane:
             trusted,
             half_close=settings.gateway.client_eof == "ignore",
         )
-        parts = Parts(clock=clock, metrics=metrics, state=self.state, write_log=write_log)
+        self._exporter: Exporter | None = None
+        if settings.tracing.endpoint is not None:
+            self._exporter = Exporter(settings.tracing, settings.region, metrics, clock)
+        self._aside: set[asyncio.Task[None]] = set()
+        parts = Parts(
+            clock=clock,
+            metrics=metrics,
+            state=self.state,
+            write_log=write_log,
+            spans=None if self._exporter is None else self._exporter.spans,
+            aside=self._aside,
+        )
         self._compiler = Compiler(
             catalog,
             parts,
@@ -106,17 +119,14 @@ class DataPlane:
             nest=nest,
         )
         self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
-        self._client_contexts = ClientContexts()
+        self.client_contexts = ClientContexts()
+        shared = (clock, self.deadlines, metrics, self.resolver, self.client_contexts)
+        self._surroundings = Surroundings(*shared, tell, workers, settings.region.zone)
         self._trusted = trusted
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
+        self._stall = _stall_cell(metrics)
         self._expiry()
-        self._stall = metrics.family(
-            "sluicegate_apply_longest_slice_seconds",
-            "gauge",
-            "Longest time for which compiling the newest snapshot held a worker's loop.",
-            merge="max",
-        ).cell()
 
     @property
     def ready(self) -> bool:
@@ -146,6 +156,13 @@ class DataPlane:
                     if snapshot.services.get(name) is not service:
                         service.close()
 
+    def hear(self, news: News) -> None:
+        """Take news of a target from another process of the replica."""
+        if self.snapshot is not None:
+            service = self.snapshot.services.get(news.service)
+            if service is not None:
+                service.hear(news)
+
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections on a bound socket, which stays the caller's."""
         listener = Listener(
@@ -158,6 +175,8 @@ class DataPlane:
         )
         self.context.describe = listener.describe
         self._listeners[sock] = listener
+        if self._exporter is not None:
+            self._exporter.start()
         await listener.start()
 
     def stop_listening(self, sock: socket.socket) -> None:
@@ -183,6 +202,11 @@ class DataPlane:
             self.stop_listening(sock)
         self._abort_connections()
         await self._quiet(LAST_WORDS_S)
+        for task in self._aside:
+            task.cancel()
+        await asyncio.gather(*self._aside, return_exceptions=True)
+        if self._exporter is not None:
+            await asyncio.to_thread(self._exporter.close)
         if self.snapshot is not None:
             for service in self.snapshot.services.values():
                 service.close()
@@ -192,7 +216,7 @@ class DataPlane:
 
     async def reload_tls(self) -> None:
         """Read the files of certificates again. Raises ConfigError and keeps what was."""
-        await asyncio.to_thread(self._client_contexts.reload)
+        await asyncio.to_thread(self.client_contexts.reload)
         if self.tls is not None:
             await asyncio.to_thread(self.tls.reload)
             self._expiry()
@@ -238,9 +262,8 @@ class DataPlane:
         return run(exchange, exchange.snapshot.entry)
 
     def _make_service(self, name: str, service: Service) -> UpstreamService:
-        return UpstreamService(
-            name, service, self.resolver, self.deadlines, self.metrics, self._client_contexts
-        )
+        previous = None if self.snapshot is None else self.snapshot.services.get(name)
+        return UpstreamService(name, service, self._surroundings, previous)
 
     def _slice(self, steps: Generator[None, None, Snapshot]) -> Snapshot | None:
         began = self.clock.monotonic()
@@ -253,6 +276,33 @@ class DataPlane:
         finally:
             self._stall.value = max(self._stall.value, self.clock.monotonic() - began)
         return None
+
+
+def _make_resolver(settings: Settings, clock: Clock, metrics: Metrics) -> Resolver:
+    return Resolver(
+        clock,
+        failures=metrics.family(
+            "sluicegate_dns_failures_total",
+            "counter",
+            "Look-ups of targets' names that gave no address.",
+        ).cell(),
+        guard=AddressGuard(settings.gateway.private_networks),
+        refusals=metrics.family(
+            "sluicegate_addresses_refused_total",
+            "counter",
+            "Addresses that names of targets resolved to and that are neither public nor in "
+            "`gateway.private_networks`.",
+        ).cell(),
+    )
+
+
+def _stall_cell(metrics: Metrics) -> Cell:
+    return metrics.family(
+        "sluicegate_apply_longest_slice_seconds",
+        "gauge",
+        "Longest time for which compiling the newest snapshot held a worker's loop.",
+        merge="max",
+    ).cell()
 
 
 class AppServer:

@@ -6,9 +6,13 @@
     └── UpstreamError      an attempt at a target failed
         ├── ConnectFailed      nothing was sent: refused, unreachable, TLS, DNS
         ├── ConnectTimeout     nothing was sent: no connection in time
+        │   └── PoolFull           the same, and none was even begun: all are in use
         ├── UpstreamReset      the connection ended before the response did
         ├── UpstreamTimeout    the target was silent for too long
-        └── UpstreamInvalid    the target's bytes are not an HTTP/1.1 response
+        ├── UpstreamInvalid    the target's bytes are not an HTTP/1.1 response
+        ├── UpstreamAnswered   it answered with a status that is tried again elsewhere
+        ├── UpstreamTooLarge   its body is larger than a policy may hold back
+        └── HedgeLost          another attempt at the same request was faster
 
 A `Problem` is one kind of local answer (RFC 9457): a stable type, a status and a title. `detail` is
 written per answer and never holds internals: no addresses of targets, no exception texts.
@@ -37,6 +41,8 @@ class Problem:
 
 MALFORMED = Problem("malformed-request", 400, "The request is not valid HTTP/1.1")
 BAD_TARGET = Problem("bad-target", 400, "The request target is ambiguous or malformed")
+BAD_HEADER = Problem("bad-header", 400, "A header of the request cannot be read")
+BAD_CONTENT = Problem("bad-content", 400, "The request's body is not what its type says")
 UNAUTHENTICATED = Problem("unauthenticated", 401, "A valid key is required")
 FORBIDDEN = Problem("forbidden", 403, "The caller may not do this")
 NO_ROUTE = Problem("no-route", 404, "No route matches the request")
@@ -50,10 +56,14 @@ HEADERS_TOO_LARGE = Problem("headers-too-large", 431, "The request headers are t
 CLIENT_GONE = Problem("client-gone", 499, "The client went away before the answer")
 INTERNAL = Problem("internal-error", 500, "The gateway failed to handle the request")
 NOT_IMPLEMENTED = Problem("not-implemented", 501, "The gateway does not do this")
-UPSTREAM_UNREACHABLE = Problem("upstream-unreachable", 502, "The service cannot be reached")
 UPSTREAM_FAILED = Problem("upstream-failed", 502, "The service did not give a valid response")
+UPSTREAM_UNREACHABLE = Problem("upstream-unreachable", 503, "The service cannot be reached")
 UNAVAILABLE = Problem("unavailable", 503, "The gateway cannot take the request now")
+OVERLOADED = Problem("overloaded", 503, "The service has more requests than it can take")
+MAINTENANCE = Problem("maintenance", 503, "The service is being worked on")
+FAULT_INJECTED = Problem("fault-injected", 503, "A fault was injected, with the status of a drill")
 UPSTREAM_TIMEOUT = Problem("upstream-timeout", 504, "The service did not answer in time")
+DEADLINE_PASSED = Problem("deadline-passed", 504, "The caller's deadline has passed")
 VERSION_NOT_SUPPORTED = Problem("version-not-supported", 505, "Only HTTP/1.1 and 1.0 are spoken")
 
 PROBLEMS = tuple(value for value in list(globals().values()) if isinstance(value, Problem))
@@ -119,8 +129,14 @@ class ConnectFailed(UpstreamError):
 class ConnectTimeout(UpstreamError):
     """Nothing was sent: no connection within `timeouts.connect`."""
 
-    problem = UPSTREAM_TIMEOUT
+    problem = UPSTREAM_UNREACHABLE
     reason = "connect_timeout"
+
+
+class PoolFull(ConnectTimeout):
+    """Nothing was sent: every connection that the pool may have was in use all the time."""
+
+    reason = "pool_full"
 
 
 class UpstreamReset(UpstreamError):
@@ -140,3 +156,24 @@ class UpstreamInvalid(UpstreamError):
     """The target's bytes are not an HTTP/1.1 response."""
 
     reason = "invalid"
+
+
+class UpstreamAnswered(UpstreamError):
+    """The answer was not passed on, because another attempt is made: `reason` is its status."""
+
+    def __init__(self, status: int) -> None:
+        """Keep the status."""
+        super().__init__(f"status {status}")
+        self.reason = str(status)
+
+
+class UpstreamTooLarge(UpstreamError):
+    """The body is larger than a policy may hold back. Not the target's fault, and no second try."""
+
+    reason = "too_large"
+
+
+class HedgeLost(UpstreamError):
+    """The attempt was cancelled: another one at the same request has answered."""
+
+    reason = "hedge_lost"

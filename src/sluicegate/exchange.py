@@ -7,7 +7,8 @@ innermost first:
     on_head(fn)         fn(exchange) before the first byte: edit exchange.response
     on_chunk(fn)        fn(exchange, data) -> data: change, hold back (b"") or add bytes
     on_end(fn)          fn(exchange) -> data: last bytes of the body; also on_chunk(fn, at_end)
-    whole(limit, fn)    async fn(exchange, body) -> body: head and body are held back until then
+    whole(limit, fn, when)   async fn(exchange, body) -> body: head and body are held back until
+                        then, if when(exchange) says so once the head is there
 
 A response nobody asked to see flows from the target's socket to the client's untouched.
 """
@@ -15,11 +16,12 @@ A response nobody asked to see flows from the target's socket to the client's un
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamInvalid
+from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamTooLarge
 from sluicegate.headers import Headers
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.model.consumer import Consumer
     from sluicegate.snapshot.table import CompiledRoute, Snapshot
+    from sluicegate.telemetry.trace import Trace
     from sluicegate.wire.body import RequestBody
     from sluicegate.wire.tunnel import Tunnel
 
@@ -38,6 +41,7 @@ HeadHook = Callable[["Exchange"], None]
 ChunkHook = Callable[["Exchange", bytes], bytes]
 EndHook = Callable[["Exchange"], bytes]
 WholeHook = Callable[["Exchange", bytes], Awaitable[bytes]]
+Condition = Callable[["Exchange"], bool]
 
 
 class Client:
@@ -65,7 +69,8 @@ class Request:
     `target` is as received. `path` is normalised (see wire/target.py), starts with `/`, and is both
     matched and forwarded; `query` is raw, without `?`, None when there was none. `host` is in lower
     case without port. `headers` is what goes on to the target: hop-by-hop fields are gone and
-    forwarding fields are ours. `body` is None when the request has none. Policies may rewrite
+    forwarding fields are ours. `body` is None when the request has none. `own_trace` says that the
+    trace was begun here, not by who sent the request. Policies may rewrite
     `path`, `query` and `headers` before dispatch.
     """
 
@@ -76,6 +81,7 @@ class Request:
         "headers",
         "host",
         "method",
+        "own_trace",
         "path",
         "query",
         "request_id",
@@ -98,6 +104,7 @@ class Request:
     upgrade: str | None
     client_ip: str
     request_id: str
+    own_trace: bool
 
 
 class Response:
@@ -175,6 +182,14 @@ class Exchange:
     problem: Problem | None = None
     refused: Refused | None = None
     outcome: str | None = None
+    attempts = 0
+    """Attempts begun, the one that counted included."""
+    priority = 1
+    """How important, where not all can be served: 0 low, 1 normal, 2 high, 3 critical."""
+    deadline = inf
+    """Monotonic seconds after which nobody waits for the answer any more."""
+    deadline_header: bytes | None = None
+    """Field in which a target is told how many milliseconds are left."""
     first_byte_at = 0.0
     bytes_in = 0
     """Of a tunnel; those of a body are counted by the body."""
@@ -184,6 +199,7 @@ class Exchange:
     upgraded = False
     _head_hooks: list[HeadHook] | None = None
     _body_hooks: list[tuple[ChunkHook | None, EndHook | None]] | None = None
+    _whole_asked: list[tuple[int, WholeHook, Condition | None]] | None = None
     _whole_hooks: list[WholeHook] | None = None
     _whole_limit = 0
     _held: list[bytes] | None = None
@@ -198,6 +214,7 @@ class Exchange:
         self.snapshot = snapshot
         self.clock = clock
         self.flow: Flow | None = None  # here, because mypyc forgets such a default on the class
+        self.trace: Trace | None = None
         self.started_at = clock.monotonic()
 
     # --- declared on the way down ----------
@@ -220,15 +237,13 @@ class Exchange:
         """Ask `hook` for last bytes once the body has ended. Hooks declared before see them too."""
         self._body_hooks = [*(self._body_hooks or ()), (None, hook)]
 
-    def whole(self, max_bytes: int, hook: WholeHook) -> None:
+    def whole(self, max_bytes: int, hook: WholeHook, when: Condition | None = None) -> None:
         """Hold the response back and pass its whole body through `hook`.
 
-        A body larger than the smallest `max_bytes` asked for is answered with 502.
+        A body larger than the smallest `max_bytes` asked for is answered with 502. `when` is asked
+        once the target's head is there; where it says no, this hook holds nothing back.
         """
-        if self._whole_hooks is None:
-            self._whole_hooks, self._whole_limit = [], max_bytes
-        self._whole_hooks.append(hook)
-        self._whole_limit = min(self._whole_limit, max_bytes)
+        self._whole_asked = [*(self._whole_asked or ()), (max_bytes, hook, when)]
 
     # --- answered here ----------
 
@@ -241,7 +256,7 @@ class Exchange:
         """
         if self.response is not None:
             raise RuntimeError("respond() after the response has begun")
-        self._body_hooks = self._whole_hooks = None
+        self._body_hooks = self._whole_asked = self._whole_hooks = None
         self.response = Response(status, Headers(headers or ()), len(body))
         self._begin()
         if body:
@@ -274,18 +289,18 @@ class Exchange:
         """Begin the response. `flow` is paused while the client reads too slowly."""
         self.response = response
         self.flow = flow
-        if self._whole_hooks is not None:
+        if self._whole_asked is not None and self._holds_back():
             self._held = []
             return
         self._begin()
 
     def chunk(self, data: bytes) -> None:
-        """Pass on a piece of the body. Raises UpstreamInvalid when `whole` cannot hold it."""
+        """Pass on a piece of the body. Raises UpstreamTooLarge when `whole` cannot hold it."""
         if self._held is not None:
             self._held.append(data)
             self.bytes_out += len(data)
             if self.bytes_out > self._whole_limit:
-                raise UpstreamInvalid("the body is larger than a policy may hold back")
+                raise UpstreamTooLarge("the body is larger than a policy may hold back")
             return
         if self._body_hooks is not None:
             data = self._outwards(data, len(self._body_hooks))
@@ -340,6 +355,14 @@ class Exchange:
         self.sink.cut()
 
     # --- one way out ----------
+
+    def _holds_back(self) -> bool:
+        """Find out which of `whole`'s hooks want this response, and how large it may be."""
+        asked = self._whole_asked or ()
+        wanted = [(most, hook) for most, hook, when in asked if when is None or when(self)]
+        self._whole_hooks = [hook for _, hook in wanted]
+        self._whole_limit = min([most for most, _ in wanted], default=0)
+        return bool(wanted)
 
     def _begin(self) -> None:
         if self._head_hooks is not None:

@@ -8,6 +8,7 @@ Label values are bounded per family: past `max_series`, new combinations count a
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -123,6 +124,15 @@ class Metrics:
     def __init__(self) -> None:
         """Start with none."""
         self.families: dict[str, Family] = {}
+        self._observers: dict[Callable[[], None], None] = {}
+
+    def at_scrape(self, observe: Callable[[], None]) -> None:
+        """Call `observe` before each scrape, to set gauges that are only looked at then."""
+        self._observers[observe] = None
+
+    def forget_at_scrape(self, observe: Callable[[], None]) -> None:
+        """Call it no longer."""
+        self._observers.pop(observe, None)
 
     def family(
         self,
@@ -146,6 +156,8 @@ class Metrics:
 
     def dump(self) -> list[FamilyDump]:
         """Copy everything for a scrape."""
+        for observe in self._observers:
+            observe()
         return [
             FamilyDump(
                 name=f.name,

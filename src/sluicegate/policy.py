@@ -18,9 +18,12 @@ here, the folder says it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from msgspec import Meta
 
 from sluicegate.model.resource import Resource
 
@@ -29,8 +32,12 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.metrics import Metrics
     from sluicegate.state.contract import LimitState
+    from sluicegate.telemetry.spans import SpanQueue
 
 Onward = Callable[["Exchange"], Awaitable[None]]
+
+ServiceName = Annotated[str, Meta(extra={"names": "services"})]
+"""A field of a `Config` that names a service: one that is not there is a fault."""
 
 
 class PolicyConfig(Resource, frozen=True, kw_only=True):
@@ -43,6 +50,7 @@ class Parts:
 
     `scope` says where the policy is used: `gateway`, `route:<name>` or `plan:<name>`. What a policy
     keeps in the state under its scope outlives a reload, and a plan's is one over all its routes.
+    `aside` holds tasks that a policy runs beside its exchanges; they are cancelled at the end.
     """
 
     clock: Clock
@@ -50,6 +58,8 @@ class Parts:
     state: LimitState
     write_log: Callable[[bytes], None]
     scope: str = "gateway"
+    spans: SpanQueue | None = None
+    aside: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Policy(Protocol):

@@ -118,6 +118,13 @@ class Gateway(Resource, frozen=True, kw_only=True):
         list[str],
         Meta(description="Networks whose `Forwarded` and `X-Forwarded-*` headers are believed."),
     ] = []
+    private_networks: Annotated[
+        list[str],
+        Meta(
+            description="Networks that *names* of targets may resolve to, beside public addresses. "
+            "An address that stands in a target's URL is allowed as it stands there."
+        ),
+    ] = []
     http: Annotated[Http, Meta(description="Bounds on clients.")] = Http()
     drain: Annotated[Drain, Meta(description="Shutdown.")] = Drain()
     health: Annotated[
@@ -156,6 +163,57 @@ class Region(Resource, frozen=True, kw_only=True):
             extra={"expected": "1 to 32 of `a-z`, `0-9` and `-`"},
         ),
     ] = "local"
+    zone: Annotated[
+        str | None, Meta(description="Availability zone; targets in the same one are preferred.")
+    ] = None
+
+
+class Tracing(Resource, frozen=True, kw_only=True):
+    """Where the spans of the policy `traces` go: an OpenTelemetry collector."""
+
+    endpoint: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^https?://[^/?#\s@]+(/[^?#\s]*)?$(?!\n)",
+                extra={"expected": "a base URL such as `http://127.0.0.1:4318`"},
+            ),
+        ]
+        | None,
+        Meta(
+            description="Base URL of OTLP/HTTP, as in OTEL_EXPORTER_OTLP_ENDPOINT: `/v1/traces` is "
+            "appended. Without it nothing is traced."
+        ),
+    ] = None
+    headers: Annotated[
+        dict[
+            Annotated[
+                str,
+                Meta(
+                    pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$(?!\n)",
+                    extra={"expected": "the name of a header"},
+                ),
+            ],
+            Annotated[
+                str,
+                Meta(
+                    pattern=r"^[!-~]([ -~]*[!-~])?$(?!\n)",
+                    extra={"expected": "visible ASCII characters, spaces only between them"},
+                ),
+            ],
+        ],
+        Meta(description="Sent with every export; secrets by reference."),
+    ] = {}
+    timeout: Annotated[
+        Duration, Meta(description="Of one export, its retries included. OTLP exporters: 10 s.")
+    ] = Duration(10)
+    queue: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="Exchanges whose spans wait, per worker. SDKs: 2048."),
+    ] = 2048
+    service_name: Annotated[str, Meta(min_length=1, description="`service.name` of the spans.")] = (
+        "sluicegate"
+    )
 
 
 class Settings(Resource, frozen=True, kw_only=True):
@@ -165,6 +223,7 @@ class Settings(Resource, frozen=True, kw_only=True):
     management: Management = Management()
     state: State = State()
     region: Region = Region()
+    tracing: Tracing = Tracing()
     data_dir: Annotated[
         str, Meta(description="Folder for `last-good.yml`, from the working directory. Mode 0700.")
     ] = ".sluicegate"

@@ -8,7 +8,7 @@ import pytest
 
 from sluicegate.errors import ConfigError
 from sluicegate.journey import STAGES
-from sluicegate.policy import PolicyConfig
+from sluicegate.policy import PolicyConfig, ServiceName
 from sluicegate.snapshot.policies import GROUP, PolicyCatalog
 
 
@@ -52,6 +52,30 @@ def test_a_third_party_adds_a_policy_by_entry_point(stranger: ModuleType) -> Non
     assert (kind.stage, kind.config, kind.policy) == ("shape", stranger.Config, stranger.Policy)
     assert kind.answers
     assert "stranger" in catalog().names()
+
+
+def test_a_policy_says_by_its_settings_whether_it_answers_everything(stranger: ModuleType) -> None:
+    class Sometimes:
+        @staticmethod
+        def answers(config: Config) -> bool:
+            return config.word == "x"
+
+    assert catalog().find("stranger").answers_all(Config())
+    stranger.Policy = Sometimes  # type: ignore[attr-defined]
+    kind = catalog().find("stranger")
+    assert kind.answers
+    assert [kind.answers_all(Config(word=word)) for word in "xy"] == [True, False]
+    assert not catalog().find("cors").answers
+
+
+def test_fields_that_name_services_are_known(stranger: ModuleType) -> None:
+    class Named(PolicyConfig, frozen=True, kw_only=True):
+        to: ServiceName
+        note: str = ""
+
+    assert catalog().find("stranger").services == ()
+    stranger.Config = Named  # type: ignore[attr-defined]
+    assert catalog().find("stranger").services == ("to",)
 
 
 @pytest.mark.usefixtures("stranger")

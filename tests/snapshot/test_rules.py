@@ -40,6 +40,24 @@ def test_a_route_needs_a_service_or_a_policy_that_answers() -> None:
     assert messages_of(top) == {}
 
 
+def test_a_policy_names_services_that_are_there() -> None:
+    text = SERVICES + (
+        "policies: [{mirror: {service: c}}]\n"
+        "plans: {free: {policies: [{mirror: {service: b}}]}}\n"
+        "routes: {x: {match: {}, service: a, policies: [{mirror: {service: bb}}]}}\n"
+    )
+    assert messages_of(text) == {
+        "policies[0].mirror.service": "there is no service `c`; expected a name under `services`",
+        "routes.x.policies[0].mirror.service": "there is no service `bb`; did you mean `b`?",
+    }
+
+
+def test_a_policy_that_lets_some_through_does_not_answer_for_a_service() -> None:
+    text = "routes: {x: {match: {}, policies: [{maintenance: %s}]}}\n"
+    assert messages_of(text % "{}") == {}
+    assert list(messages_of(text % "{except: ['10.0.0.0/8']}")) == ["routes.x"]
+
+
 def test_a_route_whose_service_is_malformed_has_that_one_fault() -> None:
     assert list(messages_of("routes: {x: {match: {}, service: 12}}\n")) == ["routes.x.service"]
 
@@ -134,3 +152,19 @@ def test_a_limit_counted_in_memory_takes_one_worker() -> None:
     for workers in ("1", "auto"):
         assert messages_of(f"gateway: {{workers: {workers}}}\n" + limit) == {}
     assert messages_of("gateway: {workers: 2}\n") == {}
+
+
+def test_spans_need_a_collector_to_go_to() -> None:
+    text = "policies: [{traces: {}}]\n" + SERVICES
+    assert messages_of(text) == {
+        "policies[0].traces": "the spans have nowhere to go: set `tracing.endpoint`"
+    }
+    assert not messages_of("tracing: {endpoint: http://127.0.0.1:4318}\n" + text)
+    assert not messages_of(text, {"SLUICEGATE_TRACING_ENDPOINT": "http://127.0.0.1:4318"})
+
+
+def test_a_header_for_the_collector_that_is_wrong_does_not_show_its_secret() -> None:
+    text = "tracing: {headers: {authorization: '${env:TOKEN}'}}\n" + SERVICES
+    messages = messages_of(text, {"TOKEN": "Bearer s3cret\nand more"})
+    assert list(messages) == ["tracing.headers.authorization"]
+    assert "s3cret" not in messages["tracing.headers.authorization"]

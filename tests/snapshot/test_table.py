@@ -8,7 +8,6 @@ import pytest
 from sluicegate.errors import METHOD_NOT_ALLOWED, NO_ROUTE, UNAVAILABLE, Refused
 from sluicegate.journey.route.host_path import Candidate, RouteIndex
 from sluicegate.model.route import Match, Route
-from sluicegate.model.service import Timeouts
 from sluicegate.snapshot.keys import KeyDirectory
 from sluicegate.snapshot.table import CompiledRoute, Snapshot
 from support.exchanges import exchange
@@ -61,27 +60,25 @@ def test_an_unknown_plan_is_an_error_and_leaves_no_trace() -> None:
 def test_services_are_picked_by_weight() -> None:
     stable, canary = SimpleNamespace(name="stable"), SimpleNamespace(name="canary")
     made = route(ANYTHING, (stable, 3), (canary, 1))
-    picked = [made.pick_service(exchange()).name for _ in range(8)]
+    picked = [cast("Any", made.pick_destination(exchange())).name for _ in range(8)]
     assert picked.count("stable") == 6
     assert picked.count("canary") == 2
-    assert made.services == ((stable, 3), (canary, 1))
+    assert made.destinations == ((stable, 3), (canary, 1))
 
 
 def test_a_route_that_leads_nowhere_refuses() -> None:
     with pytest.raises(Refused) as nowhere:
-        route().pick_service(exchange())
+        route().pick_destination(exchange())
     assert nowhere.value.problem is NO_ROUTE
     with pytest.raises(Refused) as stopped:
-        route(ANYTHING, (SimpleNamespace(), 0)).pick_service(exchange())
+        route(ANYTHING, (SimpleNamespace(), 0)).pick_destination(exchange())
     assert stopped.value.problem is UNAVAILABLE
 
 
 def test_a_routes_own_settings_are_ready_to_use() -> None:
-    made = route(Route(match=Match(path="/a"), upgrade=["WebSocket"], timeouts=Timeouts()))
+    made = route(Route(match=Match(path="/a"), upgrade=["WebSocket"]))
     assert made.upgrade == {"websocket"}
-    assert made.timeouts == Timeouts()
     assert made.match.path == "/a"
-    assert route().timeouts is None
 
 
 def test_path_parameters_are_given_as_they_stand_in_the_path() -> None:

@@ -49,6 +49,12 @@ def test_equal_settings_are_equal_bytes_however_they_are_written(draft: Draft) -
     assert one[0]["paint"]["names"] == sorted(words)
 
 
+def test_what_was_seen_holds_the_settings_and_whether_anything_gets_past(uses: Uses) -> None:
+    uses.in_route((), [{"maintenance": {}}, {"maintenance": {"except": ["::1"]}}, {"cors": {}}])
+    assert [use.answers for use in uses.seen] == [True, False, False]
+    assert [use.settings.get("except") for use in uses.seen] == [[], ["::1"], None]
+
+
 def test_an_unknown_policy_is_met_with_what_it_may_have_been(uses: Uses, draft: Draft) -> None:
     assert uses.in_route(("p",), [{"rate_limits": {}}, {"zzzzzz": {}}]) == []
     assert draft.faults[0].message == "there is no policy `rate_limits`; did you mean `rate_limit`?"

@@ -121,6 +121,7 @@ def exchange(
     asked.headers = Headers(pairs(headers))
     asked.body = request_body
     asked.upgrade = None
+    asked.own_trace = False
     asked.client_ip, asked.request_id = client_ip, "request-1"
     snapshot = SimpleNamespace(keys=SimpleNamespace(find=(keys or {}).get))
     client = Client(client_ip, 40000, scheme, 8080)

@@ -23,6 +23,8 @@ import structlog
 import uvloop
 
 from sluicegate.clock import Clock
+from sluicegate.upstream.service import UpstreamService
+from sluicegate.upstream.target import Target
 from support.gateway import Plane, data_plane
 from support.mock_clock import MockClock
 from support.ports import eventually
@@ -34,10 +36,11 @@ Options = dict[str, Any]
 
 
 class Front:
-    """The gateway (`plane`) and what is behind it (`upstream`), both on one loop."""
+    """The gateway (`plane`) and what is behind it (`upstreams`), on one loop."""
 
-    def __init__(self, upstream: Upstream, clock: Clock) -> None:
-        self.upstream = upstream
+    def __init__(self, upstreams: list[Upstream], clock: Clock) -> None:
+        self.upstreams = upstreams
+        self.upstream = upstreams[0]
         self.clock = clock
         self.plane: Plane
         self.failures: list[str] = []
@@ -51,6 +54,17 @@ class Front:
     def port(self) -> int:
         """The data port."""
         return self.plane.port
+
+    @property
+    def service(self) -> UpstreamService:
+        """The service `up`, as it runs."""
+        snapshot = self.plane.inner.snapshot
+        assert snapshot is not None
+        return snapshot.services["up"]
+
+    def target(self, number: int = 0) -> Target:
+        """The target of the service that is the upstream of this number."""
+        return self.service.targets[number]
 
     @property
     def in_flight(self) -> int:
@@ -116,8 +130,7 @@ class Front:
 
 
 def document(
-    url: str,
-    *,
+    *urls: str,
     http: Options | None = None,
     gateway: Options | None = None,
     service: Options | None = None,
@@ -127,7 +140,7 @@ def document(
     return json.dumps(
         {
             "gateway": {"http": http or {}, **(gateway or {})},
-            "services": {"up": {"targets": [url], **(service or {})}},
+            "services": {"up": {"targets": urls, **(service or {})}},
             "routes": {"all": {"match": {"path": "/**"}, "service": "up", **(route or {})}},
         }
     )
@@ -137,21 +150,27 @@ def document(
 def front(
     folder: Path,
     script: Script = echo,
-    *,
+    *others: Script,
     clock: Clock | None = None,
     expects_errors: bool = False,
     **options: Options,
 ) -> Iterator[Front]:
-    """Run a gateway before an upstream that follows `script`. `options` are those of `document`."""
-    at = Front(Upstream(script), clock or Clock())
+    """Run a gateway before an upstream that follows `script`, and one more for each of `others`.
+
+    `options` are those of `document`.
+    """
+    at = Front([Upstream(each) for each in (script, *others)], clock or Clock())
     folder.mkdir(parents=True, exist_ok=True)
     running: AbstractContextManager[Any] | Any = None
     try:
         with structlog.testing.capture_logs() as at.logs:
-            at.call(at.upstream.start())
+            for upstream in at.upstreams:
+                at.call(upstream.start())
+
+            urls = [each.url for each in at.upstreams]
 
             async def begin() -> Any:
-                made = data_plane(folder, document(at.upstream.url, **options), at.clock)
+                made = data_plane(folder, document(*urls, **options), at.clock)
                 at.plane = await made.__aenter__()
                 return made
 
@@ -162,7 +181,8 @@ def front(
                 finally:
                     at.call(_end(running, at.clock))
             finally:
-                at.call(at.upstream.stop())
+                for upstream in at.upstreams:
+                    at.call(upstream.stop())
         if not expects_errors:
             assert not at.failures, at.failures
             assert [line for line in at.logs if line["log_level"] == "error"] == []

@@ -232,3 +232,15 @@ async def echo(talk: Talk) -> None:
     while True:
         received = await talk.request()
         await talk.send(response(body=received.raw_head + received.body))
+
+
+async def reset(talk: Talk) -> None:
+    """Read a request and reset the connection (a script)."""
+    await talk.request()
+    talk.reset()
+
+
+async def silent(talk: Talk) -> None:
+    """Read a request and never answer (a script)."""
+    await talk.request()
+    await talk.gone()

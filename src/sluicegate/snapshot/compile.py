@@ -20,6 +20,7 @@ from sluicegate.errors import ConfigError, Fault
 from sluicegate.journey import SECOND_HALF, STAGES
 from sluicegate.journey.route.host_path import Candidate, RouteIndex
 from sluicegate.journey.route.patterns import MatchFault
+from sluicegate.model.route import WeightedService
 from sluicegate.snapshot.document import decode
 from sluicegate.snapshot.keys import DirectoryBuilder, HeldKey, KeyDirectory, KeyFault, digest, hold
 from sluicegate.snapshot.places import Place, written
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sluicegate.policy import Parts
     from sluicegate.snapshot.document import Kind, Resources
     from sluicegate.snapshot.policies import PolicyCatalog
+    from sluicegate.upstream.destination import Destination
     from sluicegate.upstream.service import UpstreamService
 
 SLICE = 20
@@ -125,7 +127,7 @@ class _Draft(NamedTuple):
     name: str
     config: Route
     steps: list[Step]
-    shares: list[tuple[str, int]]
+    shares: list[WeightedService]
 
 
 class _Compilation:
@@ -205,9 +207,9 @@ class _Compilation:
         steps = [*self.gateway, *self.steps.make(route_scope(name), config.policies)]
         shares = _shares(config)
         known = self._named("service")
-        for service, _ in shares:
-            if service not in known:
-                self._fault(("routes", name, "service"), f"there is no service {service!r}")
+        for share in shares:
+            if share.service not in known:
+                self._fault(("routes", name, "service"), f"there is no service {share.service!r}")
         preflight = any(step.name == ANSWERS_PREFLIGHT for step in steps)
         candidate = self.had.candidates[name] if had and had.match == config.match else None
         if candidate is None or candidate.answers_preflight is not preflight:
@@ -322,9 +324,12 @@ class _Compilation:
             draft.config,
             compiler.chain(first, compiler.second_half),
             build_half,
-            [(self.services[name], weight) for name, weight in draft.shares],
+            [(self._destination(share, draft.config), share.weight) for share in draft.shares],
             self.candidates[draft.name].path.params,
         )
+
+    def _destination(self, share: WeightedService, config: Route) -> Destination:
+        return self.services[share.service].destination(share.labels, config.timeouts)
 
     def _named(self, kind: Kind) -> Items:
         return self.items.get(kind, {})
@@ -333,11 +338,11 @@ class _Compilation:
         self.faults.append(Fault(written(place), 0, message))
 
 
-def _shares(config: Route) -> list[tuple[str, int]]:
+def _shares(config: Route) -> list[WeightedService]:
     if isinstance(config.service, list):
-        return [(share.service, share.weight) for share in config.service]
-    return [] if config.service is None else [(config.service, 1)]
+        return config.service
+    return [] if config.service is None else [WeightedService(service=config.service, weight=1)]
 
 
 def _services(config: Route) -> list[str]:
-    return [name for name, _ in _shares(config)]
+    return [share.service for share in _shares(config)]

@@ -31,8 +31,9 @@ GROUP = "sluicegate.policies"
 class PolicyKind:
     """One policy: its name in the configuration, its stage, its settings and its code.
 
-    `answers` says that it answers every request that reaches it, so that its route needs no
-    service; the class says so with `answers = True`.
+    `answers` says that it may answer every request that reaches it, so that its route needs no
+    service; the class says so with `answers = True`, or a static method `answers(config)` where it
+    depends. `services` are the settings that name a service: a `ServiceName` in the `Config`.
     """
 
     name: str
@@ -41,6 +42,12 @@ class PolicyKind:
     policy: type[Policy]
     meaning: str
     answers: bool
+    services: tuple[str, ...] = ()
+
+    def answers_all(self, config: PolicyConfig) -> bool:
+        """Say whether nothing gets past it with these settings."""
+        answers = getattr(self.policy, "answers", False)
+        return bool(answers(config) if callable(answers) else answers)
 
 
 class PolicyCatalog:
@@ -120,8 +127,19 @@ def _kind(name: str, stage: str, module: ModuleType) -> PolicyKind:
         raise ValueError(f"STAGE is {stage!r}; expected one of {', '.join(STAGES)}")
     if not issubclass(module.Config, PolicyConfig):
         raise TypeError("Config is not a PolicyConfig")
-    inspect.type_info(module.Config)  # raises TypeError for fields that cannot be read
+    settings = inspect.type_info(module.Config)  # raises TypeError for fields that cannot be read
     policy: type[Policy] = module.Policy
     meaning = (module.__doc__ or "").strip()
     answers = bool(getattr(policy, "answers", False))
-    return PolicyKind(name, stage, module.Config, policy, meaning, answers)
+    services = _naming_services(settings)
+    return PolicyKind(name, stage, module.Config, policy, meaning, answers, services)
+
+
+def _naming_services(settings: inspect.Type) -> tuple[str, ...]:
+    """Return the names of the fields that are a `ServiceName`."""
+    return tuple(
+        field.encode_name
+        for field in getattr(settings, "fields", ())
+        if isinstance(field.type, inspect.Metadata)
+        and (field.type.extra or {}).get("names") == "services"
+    )

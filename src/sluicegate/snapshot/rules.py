@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from sluicegate.snapshot import files, matches, ports
+from sluicegate.snapshot import files, matches, ports, services
 from sluicegate.snapshot.faults import hint
 
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ def check(draft: Draft, document: Document, uses: Uses, unmatched: Container[str
     _check_peppers(draft, document)
     _Keys(draft, document).check()
     _check_services_of_routes(draft, document, uses)
+    _check_services_of_policies(draft, uses)
     _check_targets(draft, document)
     _check_workers(draft, document, uses)
+    _check_tracing(draft, document, uses)
     matched = {name: route for name, route in document.routes.items() if name not in unmatched}
     matches.check(draft, matched)
     ports.check(draft, document)
+    services.check(draft, document)
     files.check(draft, document)
 
 
@@ -106,7 +109,7 @@ class _Keys:
 
 
 def _check_services_of_routes(draft: Draft, document: Document, uses: Uses) -> None:
-    answering = {use.place[:2] for use in uses.seen if use.kind.answers}
+    answering = {use.place[:2] for use in uses.seen if use.answers}
     everywhere = any(place[0] == "policies" for place in answering)
     for name, route in document.routes.items():
         place: Place = ("routes", name)
@@ -123,6 +126,14 @@ def _check_services_of_routes(draft: Draft, document: Document, uses: Uses) -> N
                 _check_name(draft, where, share.service, "services")
             if not any(share.weight for share in route.service):
                 draft.complain((*place, "service"), "every weight is 0; expected one above")
+
+
+def _check_services_of_policies(draft: Draft, uses: Uses) -> None:
+    for use in uses.seen:
+        for field in use.kind.services:
+            name = use.settings.get(field)
+            if isinstance(name, str):
+                _check_name(draft, (*use.place, field), name, "services")
 
 
 def _check_targets(draft: Draft, document: Document) -> None:
@@ -152,3 +163,9 @@ def _check_workers(draft: Draft, document: Document, uses: Uses) -> None:
             )
             draft.complain(("gateway", "workers"), message)
             return
+
+
+def _check_tracing(draft: Draft, document: Document, uses: Uses) -> None:
+    for use in uses.seen:
+        if use.kind.name == "traces" and document.tracing.endpoint is None:
+            draft.complain(use.place, "the spans have nowhere to go: set `tracing.endpoint`")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
-
 from sluicegate.errors import NO_ROUTE, UNAVAILABLE, Refused
 from sluicegate.journey.route.canary import Canary
 
@@ -19,10 +17,10 @@ if TYPE_CHECKING:
     from sluicegate.journey.route.host_path import RouteIndex
     from sluicegate.journey.run import Handler
     from sluicegate.model.route import Match, Route
-    from sluicegate.model.service import Timeouts
     from sluicegate.process.health import HealthView
     from sluicegate.snapshot.compile import Origin
     from sluicegate.snapshot.keys import KeyDirectory
+    from sluicegate.upstream.destination import Destination
     from sluicegate.upstream.service import UpstreamService
 
 
@@ -40,10 +38,9 @@ class CompiledRoute:
         "_halves",
         "chain",
         "config",
+        "destinations",
         "name",
         "params",
-        "services",
-        "timeouts",
         "upgrade",
     )
 
@@ -53,20 +50,19 @@ class CompiledRoute:
         config: Route,
         chain: Handler,
         build_half: Callable[[str | None], Handler],
-        services: Sequence[tuple[UpstreamService, int]],
+        destinations: Sequence[tuple[Destination, int]],
         params: tuple[tuple[str, int], ...] = (),
     ) -> None:
         """`build_half` builds the second half for a plan; raises KeyError for an unknown one."""
         self.name = name
         self.config = config
         self.chain = chain
-        self.services = tuple(services)
+        self.destinations = tuple(destinations)
         self.params = params
-        self.timeouts: Timeouts | None = None if config.timeouts is UNSET else config.timeouts
         self.upgrade = frozenset(token.lower() for token in config.upgrade)
         self._build_half = build_half
         self._halves: dict[str | None, Handler] = {}
-        self._canary = Canary(services)
+        self._canary = Canary(destinations)
 
     @property
     def match(self) -> Match:
@@ -83,14 +79,14 @@ class CompiledRoute:
             half = self._halves[plan] = self._build_half(plan)
         return half
 
-    def pick_service(self, exchange: Exchange) -> UpstreamService:  # noqa: ARG002 - what may decide
+    def pick_destination(self, exchange: Exchange) -> Destination:  # noqa: ARG002 - what may decide
         """Choose the service for an exchange. Raises Refused when there is none to choose."""
-        service = self._canary.pick()
-        if service is None:
-            if self.services:
+        destination = self._canary.pick()
+        if destination is None:
+            if self.destinations:
                 raise Refused(UNAVAILABLE, "no service of the route takes traffic")
             raise Refused(NO_ROUTE, "the route leads to no service")
-        return service
+        return destination
 
     def path_params(self, path: str) -> dict[str, str]:
         """Return the path parameters, escaped as they stand in `path`, which the route matched."""

@@ -13,7 +13,7 @@ from sluicegate.model import units
 from sluicegate.snapshot.faults import convert_or_explain, hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sluicegate.model.route import PolicyUse
     from sluicegate.snapshot.draft import Draft
@@ -26,10 +26,15 @@ _IN_ROUTE = tuple(stage for stage in STAGES if stage != "record")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One policy in one list."""
+    """One policy in one list. `answers`: whatever reaches it goes no further.
+
+    `settings` have their defaults filled in; empty where they have a fault.
+    """
 
     place: Place
     kind: PolicyKind
+    answers: bool
+    settings: Mapping[str, Any]
 
 
 class Uses:
@@ -71,8 +76,9 @@ class Uses:
             if kind.stage not in stages:
                 message = f"`{name}` belongs to the stage `{kind.stage}`: {reason}"
                 self._draft.complain((*where, name), message)
-            self.seen.append(Use((*where, name), kind))
-            made.append({name: self._settings((*where, name), config, kind)})
+            answers, settings = self._settings((*where, name), config, kind)
+            self.seen.append(Use((*where, name), kind, answers, settings))
+            made.append({name: settings})
         return made
 
     def _find(self, where: Place, name: str) -> PolicyKind | None:
@@ -87,12 +93,14 @@ class Uses:
                 self._draft.complain((*where, name), fault.message)
         return None
 
-    def _settings(self, place: Place, config: object, kind: PolicyKind) -> dict[str, Any]:
+    def _settings(
+        self, place: Place, config: object, kind: PolicyKind
+    ) -> tuple[bool, dict[str, Any]]:
         made = convert_or_explain(self._draft, place, config, kind.config)
         if made is None:
-            return {}
+            return kind.answers, {}
         # In one order, sets too: equal settings must be equal bytes, in every process.
         filled: dict[str, Any] = msgspec.to_builtins(
             made, enc_hook=units.encode_hook, order="deterministic"
         )
-        return filled
+        return kind.answers_all(made), filled

@@ -11,7 +11,7 @@ import ssl
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import ConnectFailed, ConnectTimeout
+from sluicegate.errors import ConnectFailed, ConnectTimeout, PoolFull
 from sluicegate.wire.http1.client import ClientConnection
 from sluicegate.wire.http1.names import ResponseNames
 
@@ -64,8 +64,9 @@ class Pool:
     async def connect(self, timeout_s: float) -> ClientConnection:
         """Make a connection, or wait for one when the bound is reached.
 
-        Raises ConnectFailed or ConnectTimeout (`timeout_s` seconds, 0 for none).
+        Raises ConnectFailed, ConnectTimeout (`timeout_s` seconds, 0 for none) or PoolFull.
         """
+        dialling = False
         try:
             async with asyncio.timeout(timeout_s or None):
                 while self.open >= self._config.max_connections:
@@ -74,9 +75,10 @@ class Pool:
                     connection = await self._wait(waiter)
                     if connection is not None and not connection.closed:
                         return connection
+                dialling = True
                 return await self._dial()
         except TimeoutError:
-            raise ConnectTimeout from None
+            raise (ConnectTimeout if dialling else PoolFull) from None
         except (OSError, ssl.SSLError) as error:
             raise ConnectFailed(str(error)) from None
 

@@ -1,83 +1,58 @@
-"""A service at run time: its targets, their pools, and who is next."""
+"""A service at run time: its targets, their standing, and what bounds the calls to it."""
 
 from __future__ import annotations
 
 import functools
-import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
-
-from sluicegate.upstream.balance.least_requests import LeastRequests
-from sluicegate.upstream.balance.weighted_round_robin import WeightedRoundRobin
+from sluicegate.upstream.admission.admission import Admission
+from sluicegate.upstream.balance.build import build
+from sluicegate.upstream.destination import Destination
+from sluicegate.upstream.hash_key import hash_key_of
+from sluicegate.upstream.health.standing import Standing
+from sluicegate.upstream.health.ward import Ward
+from sluicegate.upstream.hedge import Hedging
 from sluicegate.upstream.pool import Pool
+from sluicegate.upstream.retry_budget import RetryBudget
+from sluicegate.upstream.slow_start import SlowStart
+from sluicegate.upstream.target import Target
 
 if TYPE_CHECKING:
-    from sluicegate.errors import UpstreamError
+    from collections.abc import Mapping
+
+    from sluicegate.clock import Clock
     from sluicegate.metrics import Family, Metrics
+    from sluicegate.model.route import RouteTimeouts
     from sluicegate.model.service import Service
+    from sluicegate.model.service import Target as TargetConfig
     from sluicegate.upstream.balance import Balance
     from sluicegate.upstream.contexts import ClientContexts
+    from sluicegate.upstream.health.news import News
     from sluicegate.upstream.resolve import Resolver
     from sluicegate.wire.deadlines import Deadlines
 
-QUIET_S = 1.0
-"""At most one log line per such time about attempts at one target that failed."""
 PORTS = {"http": 80, "https": 443}
+LEAST_CALLS = 5
+"""Calls in a worker's window before its breaker may open, however many workers share them out."""
+
+Subset = tuple[tuple[str, str], ...]
 
 
-class Target:
-    """One address of a service. `in_flight` counts this worker's attempts."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the services of a worker share. `tell` passes news of targets on to other processes."""
 
-    __slots__ = (
-        "_complained_at",
-        "_deadlines",
-        "_failures",
-        "_service",
-        "available",
-        "host_header",
-        "in_flight",
-        "label",
-        "pool",
-        "weight",
-    )
-
-    def __init__(
-        self,
-        service: str,
-        label: str,
-        weight: int,
-        host_header: bytes | None,
-        pool: Pool,
-        deadlines: Deadlines,
-        failures: Family,
-    ) -> None:
-        """`host_header` is None where the client's Host is sent on."""
-        self._service = service
-        self._deadlines = deadlines
-        self._failures = failures
-        self._complained_at = float("-inf")
-        self.label = label
-        self.weight = weight
-        self.host_header = host_header
-        self.pool = pool
-        self.in_flight = 0
-        self.available = True
-
-    def failed(self, error: UpstreamError) -> None:
-        """Count an attempt that failed; say why, at most once a second."""
-        self._failures.cell(self._service, self.label, error.reason).value += 1
-        now = self._deadlines.now
-        if now - self._complained_at >= QUIET_S:
-            self._complained_at = now
-            structlog.get_logger().warning(
-                "attempt_failed",
-                service=self._service,
-                target=self.label,
-                reason=error.reason,
-                detail=str(error),
-            )
+    clock: Clock
+    deadlines: Deadlines
+    metrics: Metrics
+    resolver: Resolver
+    contexts: ClientContexts
+    tell: Callable[[News], None]
+    workers: int = 1
+    zone: str | None = None
 
 
 class UpstreamService:
@@ -87,61 +62,175 @@ class UpstreamService:
         self,
         name: str,
         config: Service,
-        resolver: Resolver,
-        deadlines: Deadlines,
-        metrics: Metrics,
-        contexts: ClientContexts,
+        shared: Surroundings,
+        previous: UpstreamService | None = None,
     ) -> None:
-        """Prepare pools; nothing connects before the first request. Raises ConfigError (TLS)."""
+        """Prepare pools; nothing connects before the first request. Raises ConfigError (TLS).
+
+        Of `previous`, the service of that name until now, targets that stay keep their standing.
+        """
         self.name = name
         self.config = config
-        self.timeouts = config.timeouts
-        family = metrics.family(
+        self._shared = shared
+        self._counts = _Counts(shared.metrics)
+        self._balances: dict[Subset, Balance[Target]] = {}
+        hashed = None if isinstance(config.balance, str) else config.balance.consistent_hash
+        self._key_of = None if hashed is None else hash_key_of(hashed.by)
+        self.by_latency = config.balance == "peak_ewma"
+        self.slow_s = (config.breaker and float(config.breaker.slow)) or float("inf")
+        self.budget = RetryBudget(config.retry.budget, config.retry.min_budget)
+        self.retry_statuses = frozenset(config.retry.statuses)
+        self.hedging = None if config.hedge is None else Hedging(config.hedge)
+        self.admission = (
+            None
+            if config.concurrency is None
+            else Admission(config.concurrency, shared.clock, shared.metrics, name)
+        )
+        self.ward = Ward(name, shared.metrics, shared.tell, config.check)
+        known = {} if previous is None else {target.label: target for target in previous.targets}
+        if self.admission and previous and previous.admission:
+            self.admission.resume(previous.admission)
+        self.targets: list[Target] = [self._target(each, known) for each in config.entries]
+        shared.metrics.at_scrape(self._observe)
+
+    def destination(self, labels: Mapping[str, str], timeouts: RouteTimeouts) -> Destination:
+        """Return how a route gets here: to targets with all of `labels`, within its time-outs."""
+        subset = tuple(sorted(labels.items()))
+        balance = self._balances.get(subset)
+        if balance is None:
+            targets = [each for each in self.targets if labels.items() <= each.labels.items()]
+            balance = build(self.config, targets, self._shared.clock, self._shared.zone)
+            self._balances[subset] = balance
+        return Destination(self, balance, timeouts.over(self.config.timeouts), self._key_of)
+
+    def hear(self, news: News) -> None:
+        """Take news of a target from another process."""
+        self.ward.hear(news)
+
+    def retried(self, reason: str) -> None:
+        """Count a retry."""
+        self._counts.retries.cell(self.name, reason).value += 1
+
+    def not_retried(self, why: str) -> None:
+        """Count an attempt that failed, could have been repeated and was not."""
+        self._counts.not_retried.cell(self.name, why).value += 1
+
+    def hedged(self, result: str) -> None:
+        """Count a second attempt beside a slow first one."""
+        self._counts.hedges.cell(self.name, result).value += 1
+
+    def close(self) -> None:
+        """Let the connections go; attempts in flight finish on theirs."""
+        self._shared.metrics.forget_at_scrape(self._observe)
+        if self.admission is not None:
+            self.admission.close()
+        for target in self.targets:
+            target.pool.close()
+            target.standing.close()
+
+    def _observe(self) -> None:
+        self._counts.budget_left.cell(self.name).value = self.budget.left
+
+    def _target(self, entry: TargetConfig, known: Mapping[str, Target]) -> Target:
+        config, shared, counts = self.config, self._shared, self._counts
+        parts = urlsplit(entry.url)
+        host, label = parts.hostname or "", parts.netloc
+        tls = None
+        if parts.scheme == "https":
+            shared.contexts.of(config.tls)  # a file that cannot be used is found now
+            context = functools.partial(shared.contexts.of, config.tls)
+            tls = (context, config.tls.server_name or host)
+        pool = Pool(
+            host,
+            parts.port or PORTS[parts.scheme],
+            tls,
+            config.pool,
+            shared.resolver,
+            shared.deadlines,
+            counts.connections.cell(self.name, label),
+        )
+        target = Target(
+            self.name,
+            label,
+            entry.weight,
+            pool,
+            shared.deadlines,
+            counts.attempts.cell(self.name, label),
+            counts.failures,
+        )
+        target.host_header = None if config.preserve_host else label.encode("ascii")
+        target.zone = entry.zone
+        target.labels = entry.labels
+        slow_start = SlowStart(target, entry.weight, float(config.slow_start), shared.deadlines)
+        least = min(config.breaker.min_calls, config.breaker.window) if config.breaker else 0
+        target.standing = Standing(
+            target,
+            self.ward,
+            label,
+            config.breaker,
+            config.ejection,
+            max(min(least, LEAST_CALLS), -(-least // shared.workers)),
+            shared.deadlines,
+            slow_start.begin,
+        )
+        before = known.get(label)
+        if before is not None:
+            target.latency = before.latency
+            target.standing.resume(before.standing)
+        elif known:
+            slow_start.begin()
+        return target
+
+
+class _Counts:
+    """The families that calls to services are counted in."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        family = metrics.family
+        self.connections: Family = family(
             "sluicegate_upstream_connections",
             "gauge",
             "Open connections to a target.",
             ("service", "target"),
         )
-        failures = metrics.family(
+        self.attempts: Family = family(
+            "sluicegate_upstream_attempts_total",
+            "counter",
+            "Attempts that have begun.",
+            ("service", "target"),
+        )
+        self.failures: Family = family(
             "sluicegate_upstream_failures_total",
             "counter",
-            "Attempts that failed, by reason: connect_failed, connect_timeout, reset, timeout, "
-            "invalid, failed.",
+            "Attempts that failed, by reason: connect_failed, connect_timeout, pool_full, reset, "
+            "timeout, invalid, failed, or the status of an answer that was not passed on.",
             ("service", "target", "reason"),
         )
-        self.targets: list[Target] = []
-        for entry in config.targets:
-            url, weight = (entry, 1) if isinstance(entry, str) else (entry.url, entry.weight)
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-            tls = None
-            if parts.scheme == "https":
-                contexts.of(config.tls)  # a file that cannot be used is found now
-                tls = (functools.partial(contexts.of, config.tls), config.tls.server_name or host)
-            pool = Pool(
-                host,
-                parts.port or PORTS[parts.scheme],
-                tls,
-                config.pool,
-                resolver,
-                deadlines,
-                family.cell(name, parts.netloc),
-            )
-            header = None if config.preserve_host else parts.netloc.encode("ascii")
-            self.targets.append(
-                Target(name, parts.netloc, weight, header, pool, deadlines, failures)
-            )
-        self.balance: Balance[Target] = (
-            LeastRequests(self.targets, random.Random())  # noqa: S311 - spreads load, no secret
-            if config.balance == "least_requests"
-            else WeightedRoundRobin(self.targets)
+        self.retries: Family = family(
+            "sluicegate_retries_total",
+            "counter",
+            "Further attempts, by what was wrong with the one before: a reason of "
+            "`sluicegate_upstream_failures_total`, or `stale` for a kept connection that was dead.",
+            ("service", "reason"),
         )
-
-    def pick(self) -> Target | None:
-        """Return the target for the next attempt; None when no target takes any."""
-        return self.balance.pick()
-
-    def close(self) -> None:
-        """Let the connections go; attempts in flight finish on theirs."""
-        for target in self.targets:
-            target.pool.close()
+        self.not_retried: Family = family(
+            "sluicegate_retries_denied_total",
+            "counter",
+            "Attempts that failed, could have been repeated and were not: `budget`: it was used "
+            "up, `attempts`: enough of them, `no_target`: nobody takes any, `retry_after`: the "
+            "target asked for more patience than allowed, `deadline`: no time was left.",
+            ("service", "why"),
+        )
+        self.budget_left: Family = family(
+            "sluicegate_retry_budget_left",
+            "gauge",
+            "Retries that may begin now; the smallest of the workers.",
+            ("service",),
+            merge="min",
+        )
+        self.hedges: Family = family(
+            "sluicegate_hedges_total",
+            "counter",
+            "Second attempts beside slow ones: `won` if theirs was the answer, `lost` if not.",
+            ("service", "result"),
+        )

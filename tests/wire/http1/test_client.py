@@ -15,7 +15,7 @@ from sluicegate.headers import Headers
 from sluicegate.model.service import Timeouts
 from sluicegate.model.units import Duration
 from sluicegate.wire.deadlines import Deadlines
-from sluicegate.wire.http1.client import ClientConnection
+from sluicegate.wire.http1.client import NEVER, ClientConnection
 from sluicegate.wire.http1.names import ResponseNames
 from support.mock_clock import MockClock
 
@@ -102,8 +102,9 @@ class Wire:
     ) -> None:
         """Send a request head."""
         timeouts = Timeouts(**{name: Duration(value) for name, value in times.items()})
+        limit_at = self.connection.deadlines.now + timeouts.total if timeouts.total else NEVER
         self.connection.start(
-            self.log, b"HEAD", timeouts, head_only=head_only, whole=whole, chunked=chunked
+            self.log, b"HEAD", timeouts, limit_at, head_only=head_only, whole=whole, chunked=chunked
         )
 
 

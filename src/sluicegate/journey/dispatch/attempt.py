@@ -1,7 +1,8 @@
 """One try of an exchange at a target: joins the client's bytes with a target's, both ways.
 
-An attempt writes nothing to the exchange before its response head is there. It keeps up to 64 KiB
-of the request body, so that a request whose connection turns out to be stale can be sent again.
+An attempt writes nothing of a response to the exchange before it knows that the head counts: an
+answer that is tried again elsewhere, or that another attempt was faster than, is dropped. It keeps
+up to 64 KiB of the request body, so that the request can be sent again.
 """
 
 from __future__ import annotations
@@ -9,131 +10,235 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import Refused, SluicegateError, UpstreamError, UpstreamInvalid
+from sluicegate.errors import (
+    ConnectFailed,
+    ConnectTimeout,
+    HedgeLost,
+    PoolFull,
+    Refused,
+    SluicegateError,
+    UpstreamAnswered,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamReset,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+)
 from sluicegate.exchange import Response
-from sluicegate.wire.http1.lines import fields
+from sluicegate.journey.dispatch.request_head import head_of
+from sluicegate.journey.dispatch.retry_after import seconds_of
 from sluicegate.wire.tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from sluicegate.exchange import Exchange
     from sluicegate.headers import Headers
-    from sluicegate.model.service import Timeouts
-    from sluicegate.upstream.service import Target
+    from sluicegate.journey.dispatch.retry import Call
+    from sluicegate.telemetry.trace import AttemptSpan
+    from sluicegate.upstream.target import Target
     from sluicegate.wire.http1.client import ClientConnection
 
-CHUNKED = b"transfer-encoding: chunked\r\n"
 KEEP_BYTES = 65536
 """How much of a request body is kept to be sent again."""
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """RFC 9110, section 9.2.2."""
+SWITCHING = 101
+FIRST_SERVER_ERROR = 500
+UNAVAILABLE = 503
 
 
 class Attempt:
     """Receiver of a response, consumer of a request body, and flow of the response."""
 
-    __slots__ = ("_connection", "_done", "_exchange", "_idle_s", "_kept", "_room", "_target")
+    __slots__ = (
+        "_call",
+        "_connection",
+        "_done",
+        "_exchange",
+        "_judged",
+        "_room",
+        "_spill",
+        "_term",
+        "dropped",
+        "kept",
+        "reached",
+        "running",
+        "span",
+        "started",
+        "target",
+    )
 
-    def __init__(self, exchange: Exchange, target: Target) -> None:
-        """Prepare to send `exchange`'s request to `target`."""
-        self._exchange = exchange
-        self._target = target
-        self._connection: ClientConnection
-        self._done: asyncio.Future[None]
-        self._idle_s = 0.0
-        self._kept: list[bytes] = []
+    def __init__(self, call: Call, target: Target) -> None:
+        """Prepare to send the request of `call` to `target`."""
+        self._call = call
+        self._exchange = call.exchange
+        self.target = target
+        self._connection: ClientConnection | None = None
+        self._done: asyncio.Future[None] | None = None
+        self.started = 0.0
+        self._judged = False
+        self._term = 0
         self._room = KEEP_BYTES
+        self._spill = KEEP_BYTES
+        self.dropped = False
+        self.kept: list[bytes] = []
+        self.reached = False
+        self.running = False
+        self.span: AttemptSpan | None = None
 
-    async def run(self, timeouts: Timeouts) -> None:
+    async def run(self) -> None:
         """Send the request and pass the response on; return when that is done.
 
-        A kept connection may turn out to be stale; then once more, on a new one, if that cannot do
-        harm. Raises UpstreamError, or Refused when the client's own body failed.
+        Raises UpstreamError, or Refused when the client's own body failed.
         """
-        pool = self._target.pool
-        connection = pool.take() or await pool.connect(timeouts.connect)
-        body = self._exchange.request.body
-        self._idle_s = timeouts.idle
+        call, exchange, target = self._call, self._exchange, self.target
+        exchange.attempts += 1
+        exchange.target = target.label
+        target.in_flight += 1
+        target.attempts.value += 1
+        self._term = target.standing.begin()
+        self.running = True
+        if exchange.trace is not None:
+            self.span = exchange.trace.attempt(
+                call.service.name, target.label, exchange.attempts, exchange.clock.wall_us()
+            )
+        failure: BaseException | None = None
         try:
-            try:
-                await self._send(connection, timeouts)
-            except UpstreamError:
-                if connection.served == 1 or not self._can_repeat:
-                    raise
-                if body is not None:
-                    body.put_back(self._kept)
-                connection = await pool.connect(timeouts.connect)
-                await self._send(connection, timeouts)
-        except BaseException:
-            connection.abandon()
+            pool = target.pool
+            connection = None if call.fresh else pool.take()
+            if connection is None:
+                connect_s = call.destination.timeouts.connect
+                connection = await pool.connect(call.time_to_connect(connect_s))
+            await self._send(connection)
+        except BaseException as error:
+            failure = error
             raise
         finally:
-            if body is not None and not body.ended:
-                body.detach()
+            self.running = False
+            target.in_flight -= 1
+            if failure is not None:
+                self._failed(failure)
+            if self.span is not None:
+                self._end_span(self.span, failure)
 
-    def _send(self, connection: ClientConnection, timeouts: Timeouts) -> asyncio.Future[None]:
+    def stale(self, error: UpstreamError) -> bool:
+        """Whether all that went wrong is that the target had closed a kept connection."""
+        connection = self._connection
+        return (
+            connection is not None
+            and connection.served > 1
+            and not connection.any_bytes
+            and isinstance(error, UpstreamReset)
+        )
+
+    def can_repeat(self, *, reached: bool) -> bool:
+        """Whether the request can be sent again; `reached`: a target may have read of it."""
+        exchange = self._exchange
+        if exchange.head_sent or exchange.upgraded:
+            return False
+        return not reached or (exchange.request.method in IDEMPOTENT and self._room >= 0)
+
+    def lose(self, error: UpstreamError) -> None:
+        """End without a response: another attempt has one already."""
+        if self._connection is not None:
+            self._connection.abandon()
+            self._settle(error)
+
+    def _send(self, connection: ClientConnection) -> asyncio.Future[None]:
         """Send the request; the future is done when the response has been passed on."""
-        request = self._exchange.request
-        body = request.body
+        exchange, call = self._exchange, self._call
+        body = exchange.request.body
         self._connection = connection
-        self._done = connection.loop.create_future()
+        self.reached = True
+        done = self._done = connection.loop.create_future()
+        self.started = exchange.clock.monotonic()
         connection.start(
             self,
-            self._head(),
-            timeouts,
-            head_only=request.method == "HEAD",
+            head_of(exchange, self.target, self.span),
+            call.destination.timeouts,
+            call.until,
+            head_only=exchange.request.method == "HEAD",
             whole=body is None,
             chunked=body is not None and body.length is None,
         )
         if body is not None:
             body.attach(self)
-        return self._done
+        return done
 
-    @property
-    def _can_repeat(self) -> bool:
-        """Whether the request can be sent again after its connection was found stale."""
-        exchange = self._exchange
-        return (
-            exchange.response is None
-            and not self._connection.any_bytes
-            and exchange.request.method in IDEMPOTENT
-            and self._room >= 0
-        )
+    # --- what the target is told of it, and tracing ----------
 
-    def _head(self) -> bytes:
-        request, target = self._exchange.request, self._target
-        body = request.body
-        host = target.host_header or request.authority or target.label.encode("ascii")
-        parts = [request.method.encode("ascii"), b" ", request.path.encode("ascii")]
-        if request.query is not None:
-            parts += (b"?", request.query)
-        parts += (b" HTTP/1.1\r\nhost: ", host, b"\r\n", fields(request.headers))
-        if body is not None:
-            length = body.length
-            parts.append(CHUNKED if length is None else b"content-length: %d\r\n" % length)
-        elif request.method in ("POST", "PUT", "PATCH"):
-            parts.append(b"content-length: 0\r\n")
-        if request.upgrade is not None:
-            token = request.upgrade.encode("latin-1")
-            parts.append(b"connection: upgrade\r\nupgrade: %b\r\n" % token)
-        parts.append(b"via: 1.1 sluicegate\r\n\r\n")
-        return b"".join(parts)
+    def _judge(self, *, bad: bool) -> None:
+        """Say how the target did: at its head, and again for what goes wrong after a good one."""
+        self._judged = True
+        self.target.standing.ended(self._term, bad)
 
-    # --- the request body ----------
+    def _failed(self, failure: BaseException) -> None:
+        """Close what is open and say what the failure says of the target."""
+        connection = self._connection
+        if isinstance(failure, UpstreamAnswered):
+            self.target.failed(failure)
+            return  # judged by its head; the connection reads the rest and may be used again
+        if connection is not None:
+            connection.abandon()
+        if not isinstance(failure, UpstreamError) or self._innocent(failure):
+            if not self._judged:
+                self._judged = True
+                self.target.standing.released(self._term)
+            return
+        self.target.failed(failure)
+        if isinstance(failure, ConnectFailed | ConnectTimeout):
+            self._judged = True
+            self.target.standing.ended(self._term, True, unreachable=True)
+        else:
+            if isinstance(failure, UpstreamTimeout) and not self._judged:
+                self._observe_silence()
+            self._judge(bad=True)
+        if self._call.service.by_latency:
+            now = self._exchange.clock.monotonic()
+            self.target.latency.failed(now - self.started, now)
+
+    def _observe_silence(self) -> None:
+        """Tell the service's limit for how long nothing has come."""
+        admission = self._call.service.admission
+        if admission is not None:
+            admission.observe(self._exchange.clock.monotonic() - self.started)
+
+    def _innocent(self, failure: UpstreamError) -> bool:
+        """Whether the target has nothing to do with it.
+
+        A caller's short deadline must not be able to take a target out.
+        """
+        if isinstance(failure, UpstreamTimeout | ConnectTimeout) and self._call.expired:
+            return True
+        return isinstance(failure, PoolFull | HedgeLost | UpstreamTooLarge) or self.stale(failure)
+
+    def _end_span(self, span: AttemptSpan, failure: BaseException | None) -> None:
+        response = self._exchange.response
+        status = 0 if response is None or failure is not None else response.status
+        error: str | None = None
+        if isinstance(failure, UpstreamAnswered):
+            status = int(failure.reason)
+        elif failure is not None:
+            error = failure.reason if isinstance(failure, UpstreamError) else "cancelled"
+        span.end(self._exchange.clock.wall_us(), status, error)
+
+    # --- the body of the request ----------
 
     def body_data(self, data: bytes) -> None:
         """Send a piece on."""
         if self._room >= 0:
             self._room -= len(data)
             if self._room >= 0:
-                self._kept.append(data)
+                self.kept.append(data)
             else:
-                self._kept.clear()
-        self._connection.write_body(data)
+                self.kept.clear()
+        if self._connection is not None:
+            self._connection.write_body(data)
 
     def body_end(self, trailers: Headers | None) -> None:
-        """Finish the request."""
-        self._connection.write_end(trailers)
+        """Finish the request. The target's time to answer begins."""
+        self.started = self._exchange.clock.monotonic()
+        if self._connection is not None:
+            self._connection.write_end(trailers)
 
     def body_failed(self, error: Refused) -> None:
         """Give up: the target must not take half a request for a whole one."""
@@ -142,7 +247,7 @@ class Attempt:
     def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
         """Let the client wait while the target reads too slowly."""
         body = self._exchange.request.body
-        if body is not None and not body.ended:
+        if body is not None and not body.ended and not self.dropped:
             if writable:
                 body.source.resume_body()
             else:
@@ -156,25 +261,57 @@ class Attempt:
             self._exchange.sink.send_informational(status, headers)
 
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:
-        """Pass the head on."""
-        exchange = self._exchange
-        if status == 101:  # noqa: PLR2004 - Switching Protocols
+        """Pass the head on, if it is the one that counts."""
+        exchange, call, connection = self._exchange, self._call, self._connection
+        service = call.service
+        now = exchange.clock.monotonic()
+        took_s = now - self.started
+        self._judge(bad=status >= FIRST_SERVER_ERROR or took_s > service.slow_s)
+        if service.by_latency:
+            latency = self.target.latency
+            if status < FIRST_SERVER_ERROR:
+                latency.observe(took_s, now)
+            else:
+                latency.failed(took_s, now)
+        if status == UNAVAILABLE:
+            asked = headers.get(b"retry-after")
+            if asked is not None:
+                self.target.standing.set_aside(seconds_of(asked, exchange.clock.wall_us()))
+        if call.hedge is not None and not call.hedge.claims(self, status, now):
+            self._drop(UpstreamAnswered(status))
+            return
+        if status < FIRST_SERVER_ERROR and service.admission is not None:
+            service.admission.observe(took_s)
+        if status in service.retry_statuses and call.repeats_answer(self, status, headers):
+            self._drop(UpstreamAnswered(status))
+            return
+        call.answered()
+        exchange.target = self.target.label
+        if status == SWITCHING:
             self._join(headers)
             return
-        exchange.first_byte_at = exchange.clock.monotonic()
-        connection = self._connection
-        exchange.head(Response(status, headers, length, dated=connection.dated), connection)
+        exchange.first_byte_at = now
+        dated = connection is not None and connection.dated
+        exchange.head(Response(status, headers, length, dated=dated), connection)
 
     def on_data(self, data: bytes) -> None:
         """Pass a piece of the body on."""
-        self._exchange.chunk(data)
+        if not self.dropped:
+            self._exchange.chunk(data)
+            return
+        self._spill -= len(data)
+        if self._spill < 0 and self._connection is not None:
+            self._connection.abandon()  # a new connection costs less than the rest
 
     def on_pause(self) -> None:
         """Send on what has come: the rest may take its time."""
-        self._exchange.sink.flush()
+        if not self.dropped:
+            self._exchange.sink.flush()
 
     def on_complete(self, trailers: Headers | None) -> None:
         """Pass the end on."""
+        if self.dropped:
+            return
         exchange = self._exchange
         exchange.flow = None  # the connection may serve another exchange already: not ours to pause
         try:
@@ -188,23 +325,36 @@ class Attempt:
         """Fail."""
         self._settle(error)
 
+    def _drop(self, error: UpstreamError) -> None:
+        """Read the rest of an answer that does not count, so that its connection can be kept."""
+        self.dropped = True
+        body = self._exchange.request.body
+        if body is not None and not body.ended and self._connection is not None:
+            self._connection.abandon()  # it still waits for a body that others get now
+        self._settle(error)
+
     def _join(self, headers: Headers) -> None:
         exchange, connection = self._exchange, self._connection
-        if exchange.request.upgrade is None:
+        if exchange.request.upgrade is None or connection is None:
             raise UpstreamInvalid("an upgrade that was not asked for")
-        exchange.response = Response(101, headers, None)
+        exchange.response = Response(SWITCHING, headers, None)
         sink = exchange.sink
         sink.send_upgrade(exchange, headers)
         tunnel = Tunnel(
-            exchange, sink.transport, connection.transport, connection.deadlines, self._idle_s
+            exchange,
+            sink.transport,
+            connection.transport,
+            connection.deadlines,
+            self._call.destination.timeouts.idle,
         )
         connection.tunnel = tunnel
         sink.join(tunnel)
         tunnel.done.add_done_callback(lambda _: self._settle(None))
 
     def _settle(self, error: SluicegateError | None) -> None:
-        if not self._done.done():
+        done = self._done
+        if done is not None and not done.done():
             if error is None:
-                self._done.set_result(None)
+                done.set_result(None)
             else:
-                self._done.set_exception(error)
+                done.set_exception(error)

@@ -93,17 +93,21 @@ class ClientConnection(ResponseReader):
         receiver: Receiver,
         head: bytes,
         timeouts: Timeouts,
+        limit_at: float,
         *,
         head_only: bool,
         whole: bool,
         chunked: bool,
     ) -> None:
-        """Send a request head. `whole`: there is no body; `head_only`: the method is HEAD."""
+        """Send a request head. `whole`: there is no body; `head_only`: the method is HEAD.
+
+        `limit_at` ends the whole exchange, in the seconds of `deadlines`; `timeouts.total` is not
+        looked at.
+        """
         self._receiver = receiver
         self._first_byte_s = timeouts.first_byte or NEVER
         self._idle_s = timeouts.idle or NEVER
-        total_s = timeouts.total
-        self._limit_at = self.deadlines.now + total_s if total_s else NEVER
+        self._limit_at = limit_at
         self.head_only = head_only
         self._chunked = chunked
         self._sent = whole

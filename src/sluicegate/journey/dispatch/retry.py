@@ -1,0 +1,218 @@
+"""One exchange at one service: its attempts, until one of them has answered.
+
+A failed attempt is followed by another one only if the request can be sent again without harm:
+nothing of a response has reached the client; the method is idempotent, or nothing was sent to a
+target; and the body was not begun or is kept (64 KiB). So a POST that a target may have read is
+never sent a second time. Each attempt goes to a target that was not tried yet, as long as there is
+one; retries have a budget (upstream/retry_budget.py) and wait before they begin, longer each time
+and at random, so that targets that recover are not met by everyone at once.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from sluicegate.errors import DEADLINE_PASSED, UNAVAILABLE, Refused, UpstreamError, UpstreamTooLarge
+from sluicegate.journey.dispatch.attempt import Attempt
+from sluicegate.journey.dispatch.hedge import Hedge
+from sluicegate.journey.dispatch.retry_after import seconds_of
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange
+    from sluicegate.headers import Headers
+    from sluicegate.upstream.destination import Destination
+    from sluicegate.upstream.target import Target
+
+STALE = "stale"
+"""The reason of a retry after a kept connection turned out to have been closed (RFC 9112, 9.3.1).
+
+That says nothing of the target: the next attempt begins at once, and may be at the same one.
+"""
+NEVER = float("inf")
+AT_LEAST_S = 0.001
+"""For a connection when all time is used up: 0 would be no bound."""
+
+
+class Call:
+    """The attempts of one exchange at one service."""
+
+    __slots__ = (
+        "_next",
+        "_retrying",
+        "_wait_s",
+        "destination",
+        "exchange",
+        "fresh",
+        "hedge",
+        "service",
+        "tried",
+        "until",
+    )
+
+    def __init__(self, exchange: Exchange, destination: Destination) -> None:
+        """`until` is when all attempts must have ended, in the loop's monotonic seconds."""
+        self.exchange = exchange
+        self.destination = destination
+        self.service = destination.service
+        total_s = destination.timeouts.total
+        limit = exchange.started_at + total_s if total_s else NEVER
+        self.until = min(exchange.deadline, limit)
+        self.tried: tuple[Target, ...] = ()
+        self.fresh = False
+        self.hedge: Hedge | None = None
+        self._next: Target | None = None
+        self._retrying = False
+        self._wait_s = 0.0
+
+    async def run(self) -> None:
+        """Make attempts; return when a response has been passed on.
+
+        Raises UpstreamError as the last attempt did, or Refused: no target takes requests, or the
+        client's own body failed.
+        """
+        service, exchange = self.service, self.exchange
+        budget = service.budget
+        budget.live += 1
+        try:
+            if self.until <= exchange.started_at:
+                raise Refused(DEADLINE_PASSED)
+            target = self.destination.pick(exchange)
+            if target is None:
+                raise self.nobody()
+            attempt = Attempt(self, target)
+            if service.hedging is not None and Hedge.may(self):
+                self.hedge = Hedge(self, attempt)
+            while True:
+                try:
+                    if self.hedge is None:
+                        await attempt.run()
+                    else:
+                        await self.hedge.run()
+                except UpstreamError as error:
+                    if not self._follows(attempt, error):
+                        raise
+                else:
+                    return
+                self.hedge = None
+                attempt = await self._prepare()
+        finally:
+            budget.live -= 1
+            self.answered()
+            body = exchange.request.body
+            if body is not None and not body.ended:
+                body.detach()
+
+    @property
+    def expired(self) -> bool:
+        """Whether the caller's deadline, not one of ours, has passed."""
+        exchange = self.exchange
+        return exchange.deadline <= exchange.clock.monotonic()
+
+    def nobody(self) -> Refused:
+        """Return what is said when no target takes requests."""
+        after = str(self.service.ward.retry_after()).encode()
+        detail = "no target of the service takes requests"
+        return Refused(UNAVAILABLE, detail, ((b"retry-after", after),))
+
+    def time_to_connect(self, connect_s: float) -> float:
+        """Return the bound for a connection, in seconds; 0 for none."""
+        if self.until == NEVER:
+            return connect_s
+        left_s = max(self.until - self.exchange.clock.monotonic(), AT_LEAST_S)
+        return min(connect_s, left_s) if connect_s else left_s
+
+    def answered(self) -> None:
+        """Take notice that a response has begun, or that nothing more will be tried."""
+        if self._retrying:
+            self._retrying = False
+            self.service.budget.give_back()
+
+    # --- whether there is another attempt ----------
+
+    def repeats_answer(self, attempt: Attempt, status: int, headers: Headers) -> bool:
+        """Whether another attempt is made instead of passing this answer on. If so, it must be."""
+        if not attempt.can_repeat(reached=True):
+            return False
+        asked = headers.get(b"retry-after")
+        asked_s = 0.0 if asked is None else seconds_of(asked, self.exchange.clock.wall_us())
+        other = self._other(attempt)
+        if other is None or other in self.tried or other is attempt.target:
+            if asked_s > self.service.config.retry.max_wait:
+                self.service.not_retried("retry_after")
+                return False
+        else:
+            asked_s = 0.0
+        if not self._granted(other):
+            return False
+        self._next = other
+        self._wait_s = max(asked_s, self._backoff())
+        self.service.retried(str(status))
+        return True
+
+    def _follows(self, attempt: Attempt, error: UpstreamError) -> bool:
+        """Decide whether an attempt follows one that failed, and which."""
+        if self._next is not None:  # decided when the answer came
+            self._taken_back(attempt)
+            return True
+        stale = attempt.stale(error)
+        if isinstance(error, UpstreamTooLarge) or not attempt.can_repeat(reached=attempt.reached):
+            return False
+        other = self._other(attempt)
+        if not self._granted(other):
+            return False
+        self._next = other
+        self._wait_s = 0.0 if stale else self._backoff()
+        self.service.retried(STALE if stale else error.reason)
+        self._taken_back(attempt)
+        return True
+
+    def _other(self, attempt: Attempt) -> Target | None:
+        """Return a target that was not tried yet; one that was, if there is no other."""
+        exchange, destination = self.exchange, self.destination
+        self.tried = (*self.tried, attempt.target)
+        return destination.pick(exchange, self.tried) or destination.pick(exchange)
+
+    def _granted(self, target: Target | None) -> bool:
+        """Take what a retry costs; say in the metrics why there is none."""
+        service = self.service
+        retry = service.config.retry
+        why = ""
+        if self.exchange.attempts >= retry.attempts:
+            why = "attempts"
+        elif target is None:
+            why = "no_target"
+        elif self.until <= self.exchange.clock.monotonic():
+            why = "deadline"
+        elif not self._retrying:
+            self._retrying = service.budget.take()
+            why = "" if self._retrying else "budget"
+        if why and retry.attempts > 1:
+            service.not_retried(why)
+        return not why
+
+    def _taken_back(self, attempt: Attempt) -> None:
+        exchange = self.exchange
+        exchange.forget_response()
+        if exchange.request.body is not None:
+            exchange.request.body.put_back(attempt.kept)
+
+    def _backoff(self) -> float:
+        retry = self.service.config.retry
+        longest = min(retry.max_backoff, retry.backoff * 2.0 ** (self.exchange.attempts - 1))
+        return random.random() * longest  # noqa: S311 - spreads load, no secret
+
+    async def _prepare(self) -> Attempt:
+        """Wait as decided, then return the next attempt."""
+        target, self._next = self._next, None
+        if self._wait_s > 0:
+            clock = self.exchange.clock
+            await clock.sleep(min(self._wait_s, self.until - clock.monotonic()))
+        if target is None or not target.available:
+            target = self.destination.pick(self.exchange, self.tried) or self.destination.pick(
+                self.exchange
+            )
+        if target is None:
+            raise self.nobody()
+        self.fresh = target in self.tried
+        return Attempt(self, target)
