@@ -126,3 +126,18 @@ def test_closing_ends_what_is_in_flight(tmp_path: Path) -> None:
         assert client.read_all() == b""
         settles(at)
         at.wait(lambda: not at.upstream.open, "the upstream's side is closed")
+
+
+def test_nothing_is_told_of_targets_that_are_gone(tmp_path: Path) -> None:
+    with front(tmp_path, echo, echo) as at, at.connect() as client:
+        first, second = at.upstreams
+        for _ in range(20):
+            client.request(GET)
+        label = f"127.0.0.1:{second.port}"
+        assert at.plane.counted("sluicegate_upstream_attempts_total", label)
+        at.call(at.plane.apply(document(first.url)))
+        told = {value for dump in at.plane.inner.metrics.dump() for series in dump.series
+                for value in series.values}  # fmt: skip
+        assert label not in told
+        assert f"127.0.0.1:{first.port}" in told
+        assert client.request(GET).status == 200

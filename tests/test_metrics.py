@@ -69,3 +69,37 @@ def test_a_dump_does_not_change_with_what_is_counted_later() -> None:
     dump = metrics.dump()
     times.observe(0.5)
     assert dump[0].series[0].counts == [0, 0]
+
+
+def test_series_of_what_is_gone_are_dropped_and_others_stay() -> None:
+    metrics = Metrics()
+    targets = metrics.family("a_total", "counter", "By target.", ("service", "target"))
+    services = metrics.family("b", "gauge", "By service.", ("scope", "service"))
+    routes = metrics.family("c_total", "counter", "By route.", ("route",))
+    for labels in (("s", "x"), ("s", "y"), ("t", "x")):
+        targets.cell(*labels).value = 1
+    services.cell("route:r", "s").value = 1
+    routes.cell("s").value = 1
+    metrics.forget(service="s", target="x")
+    assert set(targets.series) == {("s", "y"), ("t", "x")}
+    assert set(services.series) == {("route:r", "s")}
+    metrics.forget(service="s")
+    assert set(targets.series) == {("t", "x")}
+    assert not services.series
+    assert set(routes.series) == {("s",)}
+
+
+def test_gauges_can_be_set_when_they_are_looked_at() -> None:
+    metrics = Metrics()
+    cell = metrics.family("a", "gauge", "Counted late.").cell()
+
+    def look() -> None:
+        cell.value += 1
+
+    metrics.at_scrape(look)
+    metrics.dump()
+    metrics.dump()
+    assert cell.value == 2
+    metrics.forget_at_scrape(look)
+    metrics.dump()
+    assert cell.value == 2

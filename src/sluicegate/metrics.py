@@ -154,6 +154,15 @@ class Metrics:
             self.families[name] = found
         return found
 
+    def forget(self, **labels: str) -> None:
+        """Drop every series that has all of these label values: what they tell of is gone."""
+        for family in self.families.values():
+            if labels.keys() <= set(family.labels):
+                wanted = [(family.labels.index(name), value) for name, value in labels.items()]
+                for values in list(family.series):
+                    if all(values[place] == value for place, value in wanted):
+                        del family.series[values]
+
     def dump(self) -> list[FamilyDump]:
         """Copy everything for a scrape."""
         for observe in self._observers:
