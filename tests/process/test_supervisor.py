@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.gateway import Gateway, gateway
 from support.loops import in_thread
 from support.ports import eventually, free_port
@@ -139,11 +141,11 @@ def command(pid: int) -> bytes:
 
 
 @contextmanager
-def replica_without_target(folder: Path) -> Iterator[tuple[Gateway, Upstream]]:
+def replica_without_target(folder: Path, settings: str) -> Iterator[tuple[Gateway, Upstream]]:
     """Run two workers in front of a target that is not there; `start` it on its port."""
     upstream = Upstream(answering(response(body=b"hi")))
     upstream.port = free_port()
-    service = f"{{targets: ['{upstream.url}'], ejection: {{consecutive: 3, time: 5m}}}}"
+    service = f"{{targets: ['{upstream.url}'], {settings}}}"
     yaml = f"services:\n  s: {service}\nroutes:\n  r: {{match: {{path: /a}}, service: s}}\n"
     program = ("-c", IMPATIENT.format(silence_s=10))
     with gateway(folder, yaml, program=program, SLUICEGATE_GATEWAY_WORKERS="2") as up:
@@ -157,10 +159,18 @@ def target_out(running: Gateway) -> list[float]:
     return [datetime.fromisoformat(line["time"]).timestamp() for line in lines]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "ejection: {consecutive: 3, time: 5m}, breaker: null",
+        "ejection: null, breaker: {min_calls: 10, open: 5m}",
+    ],
+    ids=["ejected", "open"],
+)
 def test_what_one_worker_leaves_out_its_sibling_leaves_out_too_until_it_is_back(
-    tmp_path: Path,
+    tmp_path: Path, settings: str
 ) -> None:
-    with replica_without_target(tmp_path) as (up, upstream):
+    with replica_without_target(tmp_path, settings) as (up, upstream):
         with connect(up.port) as client:  # one connection, so one worker
             while not target_out(up):
                 assert client.request(GET).status in {502, 503}
