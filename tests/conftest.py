@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from support.effort import EXAMPLES
+
 if TYPE_CHECKING:
     from support.gateway import Gateway
     from support.upstreams import Script, Upstream
@@ -20,6 +22,7 @@ hypothesis.settings.register_profile(
     "house",
     deadline=None,  # the machine is shared: a slow example is not a failure
     database=None,
+    max_examples=EXAMPLES,
     derandomize=bool(os.environ.get("CI")),  # the same examples on every run there
 )
 hypothesis.settings.load_profile("house")

@@ -38,7 +38,7 @@ class Pace:
 
 
 LONG = Pace(rate=120, warm_s=3, trouble_s=10, after_s=5, clients=100, timed=True)
-SHORT = Pace(rate=40, warm_s=0.3, trouble_s=1.2, after_s=0.8, clients=20, timed=False)
+SHORT = Pace(rate=50, warm_s=0.2, trouble_s=0.8, after_s=0.4, clients=20, timed=False)
 PATIENCE_S = 10.0
 """For what has to happen on a busy machine, where time is no matter."""
 BUDGET = "the retry budget was used up"

@@ -10,8 +10,9 @@ import pytest
 
 from chaos.scenarios import SETUPS, SHORT, Setup, play
 from chaos.table import table
+from support.effort import THOROUGH
 
-IN_SHORT = [setup for setup in SETUPS if not setup.check]
+IN_SHORT = [setup for setup in SETUPS if THOROUGH or not setup.check]
 
 
 @pytest.mark.parametrize("setup", IN_SHORT, ids=lambda setup: setup.name)

@@ -22,11 +22,11 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SERVER, CLIENT = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT
 
 
-def configuration(endpoint: str, urls: list[str], **more: Any) -> str:
+def configuration(endpoint: str, urls: list[str], timeout: str = "10s", **more: Any) -> str:
     """Write a gateway that traces everything that is not decided elsewhere."""
     return json.dumps(
         {
-            "tracing": {"endpoint": endpoint, "timeout": "500ms", "service_name": "edge"},
+            "tracing": {"endpoint": endpoint, "timeout": timeout, "service_name": "edge"},
             "services": {"users": {"targets": urls}},
             "routes": {"users": {"match": {"path": "/users/{id}"}, "service": "users"}},
             "policies": [{"metrics": {}}, {"access_log": {}}, {"traces": {"sample": 1}}],
@@ -150,7 +150,8 @@ def test_a_collector_that_is_away_is_noticed_by_nobody_but_the_log(tmp_path: Pat
     nowhere = f"http://127.0.0.1:{free_port()}"
     with ExitStack() as opened:
         opened.enter_context(in_thread(upstream))
-        running = opened.enter_context(gateway(tmp_path, configuration(nowhere, [upstream.url])))
+        text = configuration(nowhere, [upstream.url], timeout="500ms")
+        running = opened.enter_context(gateway(tmp_path, text))
         for _ in range(3):
             assert get(running.port, "/users/7").status == 200
         eventually(lambda: running.metrics().get(lost) == 6, "the spans are given up")

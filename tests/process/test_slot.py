@@ -83,6 +83,7 @@ def test_a_worker_is_late_before_it_is_silent() -> None:
 def test_time_in_which_the_supervisor_stood_still_is_not_held_against_a_worker() -> None:
     one = slot()
     one.began(0)
+    one.heard(0)
     one.forgive(100)
     assert not one.silent(105)
     assert one.silent(111)

@@ -56,6 +56,11 @@ def phases(running: Gateway) -> list[str]:
     return [worker["phase"] for worker in workers(running)]
 
 
+def stale(running: Gateway) -> list[float]:
+    metrics = running.metrics()
+    return [metrics[f'sluicegate_worker_stale{{worker="{number}"}}'] for number in range(2)]
+
+
 def requests(running: Gateway) -> float:
     metrics = running.metrics()
     return sum(v for k, v in metrics.items() if k.startswith("sluicegate_requests_total"))
@@ -100,19 +105,18 @@ def test_a_sibling_serves_the_connections_of_a_slot_without_a_worker(tmp_path: P
 def test_a_silent_worker_is_shown_with_its_last_values_then_killed_and_replaced(
     tmp_path: Path,
 ) -> None:
-    with replica(tmp_path, silence_s=3) as up:
+    with replica(tmp_path, silence_s=5) as up:
         assert [get(up.port, "/a").status for _ in range(20)] == [200] * 20
         assert requests(up) == 20
-        victim = workers(up)[1]["pid"]
+        victim, known = workers(up)[1]["pid"], up.metrics()[RESTARTS % "silent"]
         os.kill(victim, signal.SIGSTOP)
         eventually(lambda: phases(up)[1] == "silent", "the silence is noticed")
-        metrics = up.metrics()
-        assert metrics['sluicegate_worker_stale{worker="1"}'] == 1
-        assert metrics['sluicegate_worker_stale{worker="0"}'] == 0
+        eventually(lambda: stale(up) == [0, 1], "the other one answers the scrape")
         assert requests(up) == 20
-        eventually(lambda: up.metrics()[RESTARTS % "silent"] == 1, "it is killed")
+        # A successor that takes long to start on a busy machine may be killed as well.
+        eventually(lambda: up.metrics()[RESTARTS % "silent"] > known, "it is killed", within_s=20)
         assert ended(victim)
-        eventually(lambda: phases(up) == ["ready", "ready"], "it is replaced")
+        eventually(lambda: phases(up) == ["ready", "ready"], "it is replaced", within_s=30)
         assert requests(up) == 20
 
 

@@ -98,7 +98,12 @@ class Talk:
             received.body = await self.reader.readexactly(int(length))
 
     async def send(self, data: bytes) -> None:
-        """Send `data` as it is, and wait until the kernel has room for more."""
+        """Send `data` as it is, and wait until the kernel has room for more.
+
+        Raises ConnectionResetError once the gateway has ended the connection.
+        """
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 

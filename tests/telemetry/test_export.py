@@ -23,6 +23,10 @@ from support.collector import attributes, collector
 from support.mock_clock import MockClock
 from support.ports import eventually, free_port
 
+ENOUGH_S = 30.0
+"""To load the SDK and send what waits, on a busy machine."""
+SOON = "300ms"
+"""For a collector that takes nothing: how long it is asked."""
 ATTEMPT = AttemptRecord("b" * 16, "users", "10.0.0.5:9000", 2, 110, 150, 503, None)
 RECORD = Record(
     trace_id="a" * 32,
@@ -92,7 +96,7 @@ def scripted(*statuses: int) -> Iterator[Scripted]:
 
 
 def tracing(url: str, **more: Any) -> Tracing:
-    made = convert({"endpoint": url, "timeout": "300ms", **more}, Tracing)
+    made = convert({"endpoint": url, "timeout": "10s", **more}, Tracing)
     assert isinstance(made, Tracing)
     return made
 
@@ -122,7 +126,7 @@ def test_a_real_collector_gets_what_was_offered() -> None:
         made = exporter(at.url, metrics)
         made.start()
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
         server, attempt = sorted(at.wait(2), key=lambda span: span.kind)
     assert (server.name, server.kind) == ("GET /users/{id}", Span.SPAN_KIND_SERVER)
     assert (server.trace_id.hex(), server.span_id.hex()) == ("a" * 32, "c" * 16)
@@ -142,7 +146,7 @@ def test_the_resource_tells_replica_and_region_and_headers_go_along() -> None:
         made = exporter(at.url + "/otel/", Metrics(), headers={"x-key": "k"}, service_name="edge")
         made.start()
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
         path, headers, _ = at.requests[0]
         resource = at.resource()
     assert path == "/otel/v1/traces"
@@ -163,7 +167,7 @@ def test_spans_are_sent_without_anybody_asking() -> None:
         made.start()
         made.spans.offer(RECORD)
         eventually(lambda: exported(metrics) == 2, "the spans are exported")
-        assert made.close()
+        assert made.close(ENOUGH_S)
 
 
 def test_what_waits_is_sent_in_batches() -> None:
@@ -173,7 +177,7 @@ def test_what_waits_is_sent_in_batches() -> None:
         for _ in range(BATCH + 1):
             made.spans.offer(RECORD)
         made.start()
-        assert made.close(10)
+        assert made.close(ENOUGH_S)
         assert len(at.requests) == 2
     assert exported(metrics) == 2 * (BATCH + 1)
 
@@ -182,7 +186,7 @@ def test_what_waits_is_sent_in_batches() -> None:
 def test_what_a_collector_refuses_is_dropped_and_logged_once_a_minute(status: int) -> None:
     metrics, clock = Metrics(), MockClock()
     with scripted(status) as at, structlog.testing.capture_logs() as logs:
-        made = exporter(at.url, metrics, clock)
+        made = exporter(at.url, metrics, clock, timeout=SOON)
         made.start()
         for count in (1, 2):
             offer(made)
@@ -192,7 +196,7 @@ def test_what_a_collector_refuses_is_dropped_and_logged_once_a_minute(status: in
         assert "Failed to export" in logs[0]["reason"]
         clock.advance(QUIET_S)
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
     assert [line["lost"] for line in logs] == [2, 4]
     assert exported(metrics) == 0
 
@@ -219,10 +223,10 @@ def root() -> Iterator[Everything]:
 def test_a_collector_that_is_away_costs_the_spans_and_nothing_else(root: Everything) -> None:
     metrics = Metrics()
     with structlog.testing.capture_logs() as logs:
-        made = exporter(f"http://127.0.0.1:{free_port()}", metrics)
+        made = exporter(f"http://127.0.0.1:{free_port()}", metrics, timeout=SOON)
         made.start()
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
     assert dropped(metrics, "failed") == 2
     assert len(logs) == 1
     assert not root.records, "the SDK speaks for itself"
@@ -236,7 +240,7 @@ def test_a_collector_that_comes_back_gets_what_is_new() -> None:
         offer(made)
         eventually(lambda: dropped(metrics, "failed") == 2, "the loss is counted")
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
     assert exported(metrics) == 2
 
 
@@ -285,7 +289,7 @@ def test_a_batch_that_cannot_be_encoded_is_not_the_last_one() -> None:
         offer(made, RECORD._replace(trace_id="what?"))
         eventually(lambda: dropped(metrics, "failed") == 2, "the loss is counted")
         made.spans.offer(RECORD)
-        assert made.close()
+        assert made.close(ENOUGH_S)
     assert logs[0]["reason"] == "ValueError"
     assert exported(metrics) == 2
 

@@ -14,6 +14,7 @@ from sluicegate.model.service import Pool as PoolConfig
 from sluicegate.model.units import Duration
 from sluicegate.upstream.pool import Pool
 from sluicegate.wire.deadlines import Deadlines
+from sluicegate.wire.http1.client import ClientConnection
 from support.loops import run
 from support.mock_clock import MockClock
 from support.ports import free_port
@@ -235,5 +236,25 @@ def test_a_closed_pool_keeps_nothing_that_comes_back() -> None:
         assert used.closed
         await turns()
         assert at.pool.open == 0
+
+    bench(work)
+
+
+def test_a_connection_that_was_made_for_somebody_who_has_gone_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(at: Bench) -> None:
+        made = ClientConnection.connection_made
+
+        def leave(connection: ClientConnection, transport: asyncio.BaseTransport) -> None:
+            made(connection, transport)
+            asking.cancel()
+
+        monkeypatch.setattr(ClientConnection, "connection_made", leave)
+        asking = asyncio.create_task(at.pool.connect(1))
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await turns()
+        assert at.pool.open == at.count.value == len(at.pool._deadlines._watched) == 0
 
     bench(work)

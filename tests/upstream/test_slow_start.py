@@ -52,6 +52,7 @@ def test_the_weight_rises_from_a_tenth_to_the_whole(clock: MockClock, deadlines:
     expected = [20, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 200]
     assert weights(clock, target, 11) == pytest.approx(expected, abs=2)
     assert target.weight == 200
+    assert not deadlines._watched  # nothing is left to do at every tick
 
 
 def test_it_is_never_less_than_a_tenth_nor_more_than_the_whole(

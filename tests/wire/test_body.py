@@ -246,3 +246,15 @@ def test_a_body_that_was_read_may_be_replaced() -> None:
 def test_a_body_that_is_not_whole_yet_cannot_be_replaced() -> None:
     with pytest.raises(RuntimeError):
         body().replace(b"a")
+
+
+def test_a_consumer_that_is_full_at_once_is_given_no_more() -> None:
+    class Full(Reader):
+        def body_data(self, data: bytes) -> None:
+            super().body_data(data)
+            made.source.pause_body()
+
+    made = body()
+    made.feed(b"much")
+    made.attach(Full())
+    assert told(made)[-1] == "pause"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.model.service import Timeouts
     from sluicegate.upstream.balance import Balance
+    from sluicegate.upstream.hash_key import HashKey
     from sluicegate.upstream.service import UpstreamService
     from sluicegate.upstream.target import Target
-
-KeyOf = Callable[["Exchange"], "int | None"]
 
 
 class Destination:
@@ -25,7 +24,7 @@ class Destination:
         service: UpstreamService,
         balance: Balance[Target],
         timeouts: Timeouts,
-        key_of: KeyOf | None,
+        key_of: HashKey | None,
     ) -> None:
         """`key_of` gives what consistent hashing goes by; None for every other algorithm."""
         self.service = service

@@ -161,11 +161,12 @@ class Pool:
     async def _open(self, address: str) -> ClientConnection:
         loop = asyncio.get_running_loop()
         context, name = (self._tls[0](), self._tls[1]) if self._tls else (None, None)
-        _, connection = await loop.create_connection(  # type: ignore[type-var]  # a protocol by its methods
-            lambda: ClientConnection(self, self._deadlines, self._names, loop),
-            address,
-            self._port,
-            ssl=context,
-            server_hostname=name,
-        )
+        connection = ClientConnection(self, self._deadlines, self._names, loop)
+        try:
+            await loop.create_connection(  # type: ignore[type-var]  # a protocol by its methods
+                lambda: connection, address, self._port, ssl=context, server_hostname=name
+            )
+        except asyncio.CancelledError:
+            self._deadlines.forget(connection)  # uvloop closes it without a word to the protocol
+            raise
         return connection

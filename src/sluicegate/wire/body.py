@@ -139,12 +139,12 @@ class RequestBody:
         self._consumer = consumer
         pieces, self._buffer = self._buffer, []
         self._buffered = 0
+        if not self.ended:
+            self.source.resume_body()  # before the pieces: they may be too much for the consumer
         for data in pieces:
             consumer.body_data(data)
         if self.ended:
             consumer.body_end(self.trailers)
-        else:
-            self.source.resume_body()
 
     def detach(self) -> None:
         """Stop sending to the consumer; later bytes are dropped."""

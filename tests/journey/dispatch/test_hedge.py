@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from support.front import Front, front, settles
 from support.mock_clock import MockClock
@@ -169,3 +170,64 @@ def test_a_quick_service_is_not_asked_twice(tmp_path: Path) -> None:
         learn(at)
         assert at.plane.counted("sluicegate_hedges_total") == 0
         assert at.plane.counted("sluicegate_upstream_attempts_total") == 2 * LEARNED
+
+
+def test_a_first_attempt_that_is_chosen_and_then_breaks_off_is_followed_by_another(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+
+    async def in_turn(talk: Talk) -> None:
+        number = sum(asked(at))
+        await gate.wait()
+        if number == 1:
+            await talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+            talk.reset()
+        elif number == 3:
+            await talk.send(response(body=b"whole"))
+        await talk.gone()
+
+    async def holds(exchange: Any) -> None:
+        async def same(_: object, body: bytes) -> bytes:
+            return body
+
+        exchange.whole(1000, same)
+        await chain(exchange)
+
+    service = {**SERVICE, "retry": {"attempts": 3, "backoff": "0"}}
+    with front(tmp_path, *[quick_then(in_turn)] * 2, clock=MockClock(), service=service) as at:
+        learn(at)
+        route: Any = at.plane.inner.snapshot.routes["all"]  # type: ignore[union-attr]
+        chain, route.chain = route.chain, holds
+        with at.connect() as client:
+            client.send(slow())
+            at.wait(lambda: asked(at)[0], "the first attempt is made")
+            at.advance(0.1)
+            at.wait(lambda: asked(at)[1], "the second attempt is made")
+            at.do(gate.set)
+            assert client.answer().body == b"whole"
+        settles(at)
+
+
+def test_a_first_attempt_that_is_still_connecting_holds_nothing_up(tmp_path: Path) -> None:
+    class Hangs:
+        async def addresses(self, *_: object) -> list[str]:
+            await asyncio.Event().wait()
+            return []
+
+    service = {**SERVICE, "timeouts": {"connect": "0"}}
+    scripts = quick_then(stalls), quick_then(answers)
+    with front(tmp_path, *scripts, clock=MockClock(), service=service) as at:
+        learn(at)
+        hangs: Any = at.target(0).pool
+        hangs._resolver = Hangs()
+        at.do(lambda: [each.close() for each in hangs._idle])
+        with at.connect() as client:
+            client.send(slow())
+            at.wait(lambda: at.target(0).in_flight, "the first attempt connects")
+            at.advance(0.1)
+            assert client.answer().body == b"second"
+            at.wait(lambda: not at.target(0).in_flight, "the first attempt is given up")
+        settles(at)
+        assert at.service.hedging is not None
+        assert max(at.service.hedging._times) < 1

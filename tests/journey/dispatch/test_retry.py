@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from sluicegate.journey.dispatch.retry import Call
+from sluicegate.model.route import RouteTimeouts
+from support.exchanges import exchange
 from support.front import Front, front, settles
 from support.mock_clock import MockClock
 from support.ports import free_port
@@ -102,6 +106,28 @@ def test_a_body_that_is_still_arriving_goes_on_to_the_next_target(tmp_path: Path
         at.wait(lambda: at.upstreams[1].requests, "it is sent elsewhere")
         client.send(b"def")
         assert client.answer().body.endswith(b"\r\n\r\nabcdef")
+
+
+def test_what_arrives_together_with_an_answer_that_is_not_passed_on_is_kept(
+    tmp_path: Path,
+) -> None:
+    answered, more = threading.Event(), threading.Event()
+
+    async def gives_up_early(talk: Talk) -> None:
+        await talk.head()
+        await talk.reader.readexactly(60_000)
+        talk.writer.write(BUSY)
+        answered.set()
+        more.wait(10)  # the loop stands still: the gateway reads both in one turn
+        await talk.gone()
+
+    with front(tmp_path, gives_up_early, echo, service=IN_TURN) as at, at.connect() as client:
+        head = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n"
+        client.send(head + b"a" * 60_000)
+        assert answered.wait(10)
+        client.send(b"b" * 20_000)
+        more.set()
+        assert client.answer().body.endswith(b"a" * 60_000 + b"b" * 20_000)
 
 
 def test_a_body_too_large_to_keep_is_not_sent_twice(tmp_path: Path) -> None:
@@ -330,3 +356,15 @@ def test_the_number_of_attempts_is_logged(tmp_path: Path) -> None:
         line = at.plane.logs[0]
         assert (line["attempts"], line["status"]) == (2, 200)
         assert line["target"] == f"127.0.0.1:{at.upstreams[1].port}"
+
+
+def test_a_timer_that_fires_a_little_early_still_tells_of_the_callers_deadline(
+    tmp_path: Path,
+) -> None:
+    clock = MockClock()
+    with front(tmp_path, clock=clock) as at:
+        asked = exchange(clock=clock)
+        call = Call(asked, at.service.destination({}, RouteTimeouts()))
+        for left_s, expired in ((0.0005, True), (0.005, False)):
+            asked.deadline = clock.monotonic() + left_s
+            assert call.expired is expired

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluicegate.errors import CLIENT_GONE, UNAUTHENTICATED, UPSTREAM_FAILED, Refused
-from sluicegate.exchange import Exchange, Request, Response
+from sluicegate.exchange import Exchange, Response
 from sluicegate.headers import Headers
 from sluicegate.journey.record.tracer import Tracer
 from sluicegate.metrics import Metrics
@@ -21,26 +21,16 @@ LOW, HIGH = "4bf92f3577b34da60000000000000001", "4bf92f3577b34da6fffffffffffffff
 SPAN = "00f067aa0ba902b7"
 
 
-class Asked(Request):
-    """A request that says whether its trace was made by the gateway."""
-
-    own_trace = False
-
-
 def asked(
     trace: str = LOW, flags: str = "00", *, own: bool = False, trusted: bool = False, **more: Any
 ) -> Exchange:
     """Return an exchange with a traceparent, which the gateway has made if it is its `own`."""
     made = exchange(**more)
-    request = Asked()
-    for name in (slot for slot in Request.__slots__ if slot != "own_trace"):
-        setattr(request, name, getattr(made.request, name))
-    request.own_trace = own
-    request.headers += [
+    made.request.own_trace = own
+    made.request.headers += [
         (b"traceparent", f"00-{trace}-{SPAN}-{flags}".encode()),
         (b"x-forwarded-for", b"192.0.2.7"),
     ]
-    made.request = request
     made.client.trusted = trusted
     return made
 

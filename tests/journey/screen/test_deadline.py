@@ -105,6 +105,7 @@ def test_the_header_may_have_another_name() -> None:
 @pytest.mark.parametrize(
     "config",
     [{"header": "a b"}, {"header": ""}, {"header": "te"}, {"header": "sluicegate-deadline"},
+     {"header": "Content-Length"}, {"header": "host"}, {"header": "connection"},
      {"default": "3s", "max": "2s"}],
 )  # fmt: skip
 def test_settings_that_could_not_work_are_refused(config: dict[str, Any]) -> None:

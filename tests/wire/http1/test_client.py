@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.errors import UpstreamError, UpstreamInvalid, UpstreamReset, UpstreamTimeout
+from sluicegate.errors import UpstreamInvalid, UpstreamReset, UpstreamTimeout
 from sluicegate.headers import Headers
 from sluicegate.model.service import Timeouts
 from sluicegate.model.units import Duration
@@ -72,7 +72,7 @@ class Log:
     def on_complete(self, trailers: Headers | None) -> None:
         self.events.append(("complete", trailers and list(trailers)))
 
-    def on_error(self, error: UpstreamError) -> None:
+    def on_error(self, error: Exception) -> None:
         self.events.append(type(error))
 
     def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - the receiver's signature

@@ -16,7 +16,6 @@ from sluicegate.errors import (
     HedgeLost,
     PoolFull,
     Refused,
-    SluicegateError,
     UpstreamAnswered,
     UpstreamError,
     UpstreamInvalid,
@@ -51,10 +50,12 @@ class Attempt:
 
     __slots__ = (
         "_call",
+        "_connecting",
         "_connection",
         "_done",
         "_exchange",
         "_judged",
+        "_lost_to",
         "_room",
         "_spill",
         "_term",
@@ -72,6 +73,8 @@ class Attempt:
         self._call = call
         self._exchange = call.exchange
         self.target = target
+        self._connecting: asyncio.Task[None] | None = None
+        self._lost_to: UpstreamError | None = None
         self._connection: ClientConnection | None = None
         self._done: asyncio.Future[None] | None = None
         self.started = 0.0
@@ -103,11 +106,11 @@ class Attempt:
             )
         failure: BaseException | None = None
         try:
-            pool = target.pool
-            connection = None if call.fresh else pool.take()
+            self.started = exchange.clock.monotonic()
+            connection = None if call.fresh else target.pool.take()
             if connection is None:
-                connect_s = call.destination.timeouts.connect
-                connection = await pool.connect(call.time_to_connect(connect_s))
+                connection = await self._connect()
+                self.started = exchange.clock.monotonic()
             await self._send(connection)
         except BaseException as error:
             failure = error
@@ -139,9 +142,27 @@ class Attempt:
 
     def lose(self, error: UpstreamError) -> None:
         """End without a response: another attempt has one already."""
-        if self._connection is not None:
+        if self._connecting is not None:
+            self._lost_to = error
+            self._connecting.cancel()
+        elif self._connection is not None:
             self._connection.abandon()
             self._settle(error)
+
+    async def _connect(self) -> ClientConnection:
+        """Make a connection. Raises what `lose` was told, should that come first."""
+        connect_s = self._call.time_to_connect(self._call.destination.timeouts.connect)
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        self._connecting = task
+        try:
+            return await self.target.pool.connect(connect_s)
+        except asyncio.CancelledError:
+            lost_to = self._lost_to
+            if lost_to is None or task is None or task.uncancel():
+                raise  # the exchange is cancelled, too
+            raise lost_to from None
+        finally:
+            self._connecting = None
 
     def _send(self, connection: ClientConnection) -> asyncio.Future[None]:
         """Send the request; the future is done when the response has been passed on."""
@@ -150,7 +171,6 @@ class Attempt:
         self._connection = connection
         self.reached = True
         done = self._done = connection.loop.create_future()
-        self.started = exchange.clock.monotonic()
         connection.start(
             self,
             head_of(exchange, self.target, self.span),
@@ -180,6 +200,8 @@ class Attempt:
         if connection is not None:
             connection.abandon()
         if not isinstance(failure, UpstreamError) or self._innocent(failure):
+            if isinstance(failure, PoolFull):
+                self.target.failed(failure)  # it shows, and says nothing of its standing
             if not self._judged:
                 self._judged = True
                 self.target.standing.released(self._term)
@@ -205,11 +227,21 @@ class Attempt:
     def _innocent(self, failure: UpstreamError) -> bool:
         """Whether the target has nothing to do with it.
 
-        A caller's short deadline must not be able to take a target out.
+        Neither a caller's short deadline must be able to take a target out, nor one who sends or
+        reads so slowly that `timeouts.total` ends it.
         """
         if isinstance(failure, UpstreamTimeout | ConnectTimeout) and self._call.expired:
             return True
+        if isinstance(failure, UpstreamTimeout) and self._flowed:
+            return True
         return isinstance(failure, PoolFull | HedgeLost | UpstreamTooLarge) or self.stale(failure)
+
+    @property
+    def _flowed(self) -> bool:
+        """Whether the time of all attempts was over before the bodies were."""
+        body = self._exchange.request.body
+        under_way = self._judged or (body is not None and not body.ended)
+        return under_way and self._call.until <= self._exchange.clock.monotonic()
 
     def _end_span(self, span: AttemptSpan, failure: BaseException | None) -> None:
         response = self._exchange.response
@@ -225,6 +257,9 @@ class Attempt:
 
     def body_data(self, data: bytes) -> None:
         """Send a piece on."""
+        if self.dropped:  # the next attempt begins with it, so none may be forgotten
+            self.kept.append(data)
+            return
         if self._room >= 0:
             self._room -= len(data)
             if self._room >= 0:
@@ -310,18 +345,19 @@ class Attempt:
 
     def on_complete(self, trailers: Headers | None) -> None:
         """Pass the end on."""
+        self._connection = None  # it may serve another exchange already: not ours to close
         if self.dropped:
             return
         exchange = self._exchange
-        exchange.flow = None  # the connection may serve another exchange already: not ours to pause
+        exchange.flow = None  # nor to pause
         try:
             exchange.end(trailers)
-        except SluicegateError as error:
+        except Exception as error:  # noqa: BLE001 - of a hook; the exchange waits to hear of it
             self._settle(error)
         else:
             self._settle(None)
 
-    def on_error(self, error: UpstreamError) -> None:
+    def on_error(self, error: Exception) -> None:
         """Fail."""
         self._settle(error)
 
@@ -351,7 +387,7 @@ class Attempt:
         sink.join(tunnel)
         tunnel.done.add_done_callback(lambda _: self._settle(None))
 
-    def _settle(self, error: SluicegateError | None) -> None:
+    def _settle(self, error: Exception | None) -> None:
         done = self._done
         if done is not None and not done.done():
             if error is None:

@@ -46,7 +46,7 @@ class Hedge:
             try:
                 await self._first.run()
             except UpstreamError:
-                if self._task is None:
+                if self._task is None or self.chosen is self._first:
                     raise
                 await self._task
         finally:
@@ -69,8 +69,8 @@ class Hedge:
             hedging.observe(now - self._first.started)
         if other is not None and other.running:
             other.lose(HedgeLost())
-            if other is self._second and self._task is not None:
-                self._task.cancel()
+        if attempt is self._first and self._task is not None:
+            self._task.cancel()  # it may not even have begun
         return True
 
     def _begin_second(self) -> None:

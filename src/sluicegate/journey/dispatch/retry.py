@@ -32,6 +32,8 @@ That says nothing of the target: the next attempt begins at once, and may be at 
 NEVER = float("inf")
 AT_LEAST_S = 0.001
 """For a connection when all time is used up: 0 would be no bound."""
+EARLY_S = 0.001
+"""How much too early a timer may fire: libuv's are of whole milliseconds."""
 
 
 class Call:
@@ -107,7 +109,7 @@ class Call:
     def expired(self) -> bool:
         """Whether the caller's deadline, not one of ours, has passed."""
         exchange = self.exchange
-        return exchange.deadline <= exchange.clock.monotonic()
+        return exchange.deadline <= exchange.clock.monotonic() + EARLY_S
 
     def nobody(self) -> Refused:
         """Return what is said when no target takes requests."""
@@ -169,8 +171,11 @@ class Call:
 
     def _other(self, attempt: Attempt) -> Target | None:
         """Return a target that was not tried yet; one that was, if there is no other."""
-        exchange, destination = self.exchange, self.destination
         self.tried = (*self.tried, attempt.target)
+        return self._pick()
+
+    def _pick(self) -> Target | None:
+        exchange, destination = self.exchange, self.destination
         return destination.pick(exchange, self.tried) or destination.pick(exchange)
 
     def _granted(self, target: Target | None) -> bool:
@@ -209,9 +214,7 @@ class Call:
             clock = self.exchange.clock
             await clock.sleep(min(self._wait_s, self.until - clock.monotonic()))
         if target is None or not target.available:
-            target = self.destination.pick(self.exchange, self.tried) or self.destination.pick(
-                self.exchange
-            )
+            target = self._pick()
         if target is None:
             raise self.nobody()
         self.fresh = target in self.tried

@@ -18,7 +18,7 @@ from msgspec import Meta
 from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED
 from sluicegate.model.units import Duration
 from sluicegate.policy import PolicyConfig
-from sluicegate.wire.http1.names import HOP_BY_HOP, INTERNAL_PREFIX
+from sluicegate.wire.http1.names import RequestField, RequestNames
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -47,8 +47,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse names that are not free, and a default that would never hold."""
-        raw = self.header.lower().encode()
-        if not NAME.match(self.header) or raw in HOP_BY_HOP or raw.startswith(INTERNAL_PREFIX):
+        taken = RequestNames().kind(self.header.lower().encode()) != RequestField.PLAIN
+        if taken or not NAME.match(self.header):
             raise ValueError(f"`{self.header}` is no header that can hold a deadline")
         if self.max and self.default > self.max:
             raise ValueError("`default` is longer than `max`")

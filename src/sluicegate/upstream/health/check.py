@@ -23,9 +23,7 @@ from sluicegate.upstream.pool import Pool
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
-    from sluicegate.errors import UpstreamError
     from sluicegate.headers import Headers
-    from sluicegate.model.resilience import Check
     from sluicegate.model.service import Service, Target
     from sluicegate.upstream.contexts import ClientContexts
     from sluicegate.upstream.resolve import Resolver
@@ -116,7 +114,7 @@ class TargetCheck:
             if connection.closed:
                 raise UpstreamReset("the target closed the connection")
             answer = _Answer(asyncio.get_running_loop().create_future())
-            head = self._head(self._check, self._check.path)
+            head = self._head(self._check.path)
             connection.start(
                 answer, head, UNBOUNDED, inf, head_only=False, whole=True, chunked=False
             )
@@ -129,10 +127,10 @@ class TargetCheck:
             if not connection.closed:
                 connection.abandon()
 
-    def _head(self, check: Check, path: str) -> bytes:
+    def _head(self, path: str) -> bytes:
         lines = (
             f"GET {path} HTTP/1.1",
-            f"Host: {check.host or self._host}",
+            f"Host: {self._host}",
             "User-Agent: sluicegate-check",
             "Accept: */*",
             "Connection: close",
@@ -147,7 +145,7 @@ class _Answer:
 
     __slots__ = ("_read", "_seen", "outcome")
 
-    def __init__(self, outcome: asyncio.Future[int | UpstreamError]) -> None:
+    def __init__(self, outcome: asyncio.Future[int | Exception]) -> None:
         """`outcome` gets the status of a whole answer, or the error in place of one."""
         self.outcome = outcome
         self._seen = self._read = 0
@@ -174,14 +172,14 @@ class _Answer:
         """Say what was seen."""
         self._end(self._seen)
 
-    def on_error(self, error: UpstreamError) -> None:
+    def on_error(self, error: Exception) -> None:
         """Pass the error on."""
         self._end(error)
 
     def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a Receiver's signature
         """Be content: all has been written."""
 
-    def _end(self, outcome: int | UpstreamError) -> None:
+    def _end(self, outcome: int | Exception) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 

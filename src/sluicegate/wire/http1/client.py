@@ -180,10 +180,8 @@ class ClientConnection(ResponseReader):
         except httptools.HttpParserUpgrade as upgrade:
             self._switched(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, UpstreamError):
-                self._fail(UpstreamInvalid("a callback failed"))
-                raise
-            self._fail(error.__context__)
+            cause = error.__context__  # of a hook, it is the receiver's to raise
+            self._fail(cause if isinstance(cause, Exception) else error)
         except httptools.HttpParserError as error:
             if not self.closed:
                 self._fail(UpstreamInvalid(str(error)))
@@ -288,7 +286,7 @@ class ClientConnection(ResponseReader):
         if receiver is not None:
             receiver.on_complete(self._trailers)
 
-    def _fail(self, error: UpstreamError) -> None:
+    def _fail(self, error: Exception) -> None:
         receiver, self._receiver = self._receiver, None
         self.close()
         if receiver is not None:

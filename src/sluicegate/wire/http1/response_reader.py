@@ -10,7 +10,7 @@ from typing import Protocol
 
 import httptools
 
-from sluicegate.errors import UpstreamError, UpstreamInvalid
+from sluicegate.errors import UpstreamInvalid
 from sluicegate.exchange import BODILESS
 from sluicegate.headers import Headers
 from sluicegate.wire.http1.names import FORBIDDEN_TRAILERS, ResponseField, ResponseNames
@@ -44,8 +44,11 @@ class Receiver(Protocol):
     def on_complete(self, trailers: Headers | None) -> None:
         """Take notice that the response is whole. The connection has been given back already."""
 
-    def on_error(self, error: UpstreamError) -> None:
-        """Take notice that the response will not become whole. The connection is closed."""
+    def on_error(self, error: Exception) -> None:
+        """Take notice that the response will not become whole. The connection is closed.
+
+        `error` is an UpstreamError, or what a callback of the receiver's has raised.
+        """
 
     def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
         """Take notice that the target reads too slowly, or reads again."""
