@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import compiled, cost, memory, report, trouble
-from bench.report import Figure
+from bench import compiled, cost, memory, report, resilience, trouble
+from bench.report import Figure, Results
 
-PARTS = ["cost", "memory", "trouble"]
+PARTS = ["cost", "memory", "trouble", "resilience"]
 QUICK = {
     "rounds": 1, "seconds": 1, "warm_up": 1, "idle": 100, "streams": 20, "requests": 1000,
-    "routes": 200, "reloads": 5, "crashes": 1,
+    "routes": 200, "reloads": 5, "crashes": 1, "burst": 2,
 }  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--routes", type=int, default=10_000, help="of the large reload")
     add("--reloads", type=int, default=1000, help="under load")
     add("--crashes", type=int, default=3, help="workers killed under load")
+    add("--burst", type=float, default=6, help="seconds of load on slow and busy targets")
     add("--quick", action="store_true", help="a second of everything: to see that it runs")
     add("--no-result", action="store_true", help="write nothing to bench/results")
     chosen = parser.parse_args(arguments)
@@ -50,44 +51,52 @@ def main(arguments: list[str]) -> int:
     _raise_file_limit()
     if not chosen.pure:
         os.environ["BENCH_COMPILED"] = str(compiled.folder())
-    rows: list[cost.Row] = []
-    missing: list[str] = []
-    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        if "cost" in parts:
-            rows, missing = cost.measure(
-                folder / "cost",
-                rounds=chosen.rounds,
-                seconds=chosen.seconds,
-                warm_up=chosen.warm_up,
-                only=chosen.only,
-            )
-        if "memory" in parts:
-            figures += memory.measure(
-                folder / "memory",
-                idle=chosen.idle,
-                streams=chosen.streams,
-                requests=chosen.requests,
-            )
-        if "trouble" in parts:
-            figures += trouble.measure(
-                folder / "trouble",
-                routes=chosen.routes,
-                reloads=chosen.reloads,
-                crashes=chosen.crashes,
-            )
-    ratios = cost.ratios(rows)
-    figures = _bounds(ratios) + figures
-    text = report.text(rows, ratios, figures, missing)
+        results = _measure(Path(name), parts, chosen)
+    results.ratios = cost.ratios(results.rows)
+    results.figures = _bounds(results.ratios) + results.figures
+    text = report.text(results)
     print(text)
     if not chosen.no_result:
         settings = {name: value for name, value in vars(chosen).items() if name != "python"}
-        file = report.write(rows, ratios, figures, missing, settings)
+        file = report.write(results, settings)
         print(f"\nwritten to {file}")
-        if len(parts) == len(PARTS) and not chosen.quick and not missing:
+        if len(parts) == len(PARTS) and not chosen.quick and not results.missing:
             report.document(text)
-    return int(bool(missing) or not all(figure.holds for figure in figures))
+    kept = [one.holds for one in results.figures] + [one.holds for one in results.pairs]
+    return int(bool(results.missing) or not all(kept))
+
+
+def _measure(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Results:
+    """Do the parts that were asked for."""
+    results = Results()
+    if "cost" in parts:
+        results.rows, results.missing = cost.measure(
+            folder / "cost",
+            rounds=chosen.rounds,
+            seconds=chosen.seconds,
+            warm_up=chosen.warm_up,
+            only=chosen.only,
+        )
+    if "memory" in parts:
+        results.figures += memory.measure(
+            folder / "memory",
+            idle=chosen.idle,
+            streams=chosen.streams,
+            requests=chosen.requests,
+        )
+    if "trouble" in parts:
+        results.figures += trouble.measure(
+            folder / "trouble",
+            routes=chosen.routes,
+            reloads=chosen.reloads,
+            crashes=chosen.crashes,
+        )
+    if "resilience" in parts:
+        results.pairs = resilience.measure(
+            folder / "resilience", rounds=chosen.rounds, seconds=chosen.burst
+        )
+    return results
 
 
 def _bounds(ratios: dict[str, dict[str, float]]) -> list[Figure]:

@@ -35,6 +35,29 @@ routes:
 policies: [{{metrics: {{}}}}, {{access_log: {{}}}}]
 """
 
+GOVERNED_ALL = """
+services:
+  bench:
+    targets: [http://127.0.0.1:{upstream}, http://127.0.0.2:{upstream}, http://127.0.0.3:{upstream}]
+    balance: peak_ewma
+    concurrency: {{limit: adaptive}}
+consumers: {{bench: {{plan: bench, keys: [{{value: "${{env:BENCH_KEY}}"}}]}}}}
+plans:
+  bench:
+    policies: [{{rate_limit: {{allow: [1000000/second burst 1000000], by: consumer}}}}]
+routes:
+  bench:
+    match: {{path: /**}}
+    service: bench
+    policies:
+      - deadline: {{default: 10s}}
+      - api_key: {{}}
+      - priority: {{level: normal, header: x-priority, at_most: high}}
+policies: [{{metrics: {{}}}}, {{access_log: {{}}}}, {{traces: {{sample: 0}}}}]
+tracing: {{endpoint: "http://127.0.0.1:{closed}"}}
+"""
+"""As GOVERNED, and what can be on in the path beside the defaults (breaker, ejection, retries)."""
+
 
 @dataclass
 class Gateway(Running):
@@ -122,6 +145,12 @@ def governed(folder: Path, upstream_port: int) -> Gateway:
     return sluicegate(folder, GOVERNED.format(upstream=upstream_port))
 
 
+def governed_all(folder: Path, upstream_port: int, *, pure: bool = False) -> Gateway:
+    """Start `governed` with all that helps against failing targets; traces of none of it."""
+    configuration = GOVERNED_ALL.format(upstream=upstream_port, closed=free_port())
+    return sluicegate(folder, configuration, pure=pure)
+
+
 def bare_pure(folder: Path, upstream_port: int) -> Gateway:
     """Start the same as `bare`, not compiled."""
     return sluicegate(folder, BARE.format(upstream=upstream_port), pure=True)
@@ -130,6 +159,11 @@ def bare_pure(folder: Path, upstream_port: int) -> Gateway:
 def governed_pure(folder: Path, upstream_port: int) -> Gateway:
     """Start the same as `governed`, not compiled."""
     return sluicegate(folder, GOVERNED.format(upstream=upstream_port), pure=True)
+
+
+def governed_all_pure(folder: Path, upstream_port: int) -> Gateway:
+    """Start the same as `governed_all`, not compiled."""
+    return governed_all(folder, upstream_port, pure=True)
 
 
 def many_routes(upstream_port: int, count: int, mark: str) -> str:

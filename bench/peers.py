@@ -92,10 +92,14 @@ def _nginx(folder: Path, port: int, http: str, modules: str = "") -> Running:
 
 
 def upstream(folder: Path) -> Running:
-    """Start the server that all of them call: nginx that returns the same 1 KB of JSON."""
+    """Start the server that all of them call: nginx that returns the same 1 KB of JSON.
+
+    It has one port on three loopback addresses, for those that are to have three targets.
+    """
     port = free_port()
+    listen = " ".join(f"listen 127.0.0.{host}:{port} backlog=4096;" for host in (1, 2, 3))
     http = (
-        f"server {{ listen 127.0.0.1:{port} backlog=4096; default_type application/json;"
+        f"server {{ {listen} default_type application/json;"
         f" location / {{ return 200 '{BODY}'; }} }}"
     )
     return _nginx(folder, port, http)

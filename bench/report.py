@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,44 @@ class Figure:
     def holds(self) -> bool:
         """Say whether the bound is kept."""
         return self.bound is None or self.value <= self.bound
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A number of the same load with plain round robin and with a setting, and their ratio.
+
+    `bound` is what the ratio must not pass, `at_least` what it must reach.
+    """
+
+    name: str
+    unit: str
+    base: float
+    value: float
+    bound: float | None = None
+    at_least: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Return the setting's number ÷ round robin's; not a number where there is none."""
+        return self.value / self.base if self.base else math.nan
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the ratio is as it must be."""
+        if self.at_least is not None and self.value < self.at_least * self.base:
+            return False
+        return self.bound is None or self.value <= self.bound * self.base
+
+
+@dataclass
+class Results:
+    """All that a run has found out. `missing` says what could not be measured and why."""
+
+    rows: list[Row] = field(default_factory=list)
+    ratios: dict[str, dict[str, float]] = field(default_factory=dict)
+    figures: list[Figure] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def machine() -> dict[str, str | int]:
@@ -74,20 +113,16 @@ def _version(command: list[str]) -> str:
     return seen[0] if seen else "?"
 
 
-def text(
-    rows: list[Row],
-    ratios: dict[str, dict[str, float]],
-    figures: list[Figure],
-    missing: list[str],
-) -> str:
-    """Write what is printed: where, both tables, and what could not be measured."""
+def text(results: Results) -> str:
+    """Write what is printed: where, the tables, and what could not be measured."""
     where = machine()
     named = ", ".join(f"{name} {version}" for name, version in versions().items())
     parts = [
         f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}; {named}.",
-        cost_table(rows, ratios) if rows else "",
-        figure_table(figures) if figures else "",
-        "\n".join(f"not measured: {line}" for line in missing),
+        cost_table(results.rows, results.ratios) if results.rows else "",
+        figure_table(results.figures) if results.figures else "",
+        pair_table(results.pairs) if results.pairs else "",
+        "\n".join(f"not measured: {line}" for line in results.missing),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -124,6 +159,24 @@ def figure_table(figures: list[Figure]) -> str:
     return markdown(lines)
 
 
+def pair_table(pairs: list[Pair]) -> str:
+    """Draw in Markdown what settings change. What there is none of is a dash."""
+    lines = [["", "round robin", "with it", "ratio", "must be"]]
+    for one in pairs:
+        must = "" if one.bound is None else f"≤ {one.bound:g}"
+        if one.at_least is not None:
+            must = f"≥ {one.at_least:g}"
+        ratio = "-" if math.isnan(one.ratio) else f"{one.ratio:.2f}"
+        cells = [_amount(one.base, one.unit), _amount(one.value, one.unit), ratio]
+        cells[-1] += "" if one.holds else " ✗"
+        lines.append([one.name, *cells, must])
+    return markdown(lines)
+
+
+def _amount(value: float, unit: str) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f} {unit}"
+
+
 def markdown(lines: list[list[str]]) -> str:
     """Draw rows as a table whose columns line up; the first row is the head."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -140,13 +193,7 @@ def markdown(lines: list[list[str]]) -> str:
     return "\n".join([drawn[0], rule + "|", *drawn[1:]])
 
 
-def write(
-    rows: list[Row],
-    ratios: dict[str, dict[str, float]],
-    figures: list[Figure],
-    missing: list[str],
-    settings: dict[str, object],
-) -> Path:
+def write(results: Results, settings: dict[str, object]) -> Path:
     """Keep the run as JSON; returns the file."""
     now = datetime.now(tz=UTC)
     RESULTS.mkdir(exist_ok=True)
@@ -156,12 +203,25 @@ def write(
         "machine": machine(),
         "versions": versions(),
         "settings": settings,
-        "cost": [{**row.summary(), "ratios": ratios[row.name]} for row in rows],
+        "cost": [{**row.summary(), "ratios": results.ratios[row.name]} for row in results.rows],
         "figures": [
             {"name": f.name, "value": round(f.value, 3), "unit": f.unit, "bound": f.bound}
-            for f in figures
+            for f in results.figures
         ],
-        "missing": missing,
+        "resilience": [_pair(each) for each in results.pairs],
+        "missing": results.missing,
     }
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return file
+
+
+def _pair(pair: Pair) -> dict[str, object]:
+    """Write a pair as JSON; what there is none of is null."""
+    numbers = {"round_robin": pair.base, "value": pair.value, "ratio": pair.ratio}
+    return {
+        "name": pair.name,
+        "unit": pair.unit,
+        **{name: None if math.isnan(n) else round(n, 3) for name, n in numbers.items()},
+        "bound": pair.bound,
+        "at_least": pair.at_least,
+    }
