@@ -23,6 +23,7 @@ COMPILED = (
     "journey/authenticate/key_check",
     "journey/dispatch/attempt",
     "journey/dispatch/hedge",
+    "journey/dispatch/judgement",
     "journey/dispatch/request_head",
     "journey/dispatch/retry",
     "journey/dispatch/retry_after",

@@ -11,6 +11,7 @@ import pytest
 
 from sluicegate.errors import ConfigError
 from sluicegate.snapshot.load import load
+from sluicegate.upstream.health.news import News
 from support.front import document, front, opened, settles
 from support.ports import listening_socket
 from support.raw_http import connect
@@ -141,3 +142,24 @@ def test_nothing_is_told_of_targets_that_are_gone(tmp_path: Path) -> None:
         assert label not in told
         assert f"127.0.0.1:{first.port}" in told
         assert client.request(GET).status == 200
+
+
+def test_news_of_a_target_that_is_just_being_added_are_kept(tmp_path: Path) -> None:
+    with front(tmp_path, echo, echo) as at:
+        first, second = at.upstreams
+        at.call(at.plane.apply(document(first.url)))
+        routes = {f"r{n}": {"match": {"path": f"/r{n}"}, "service": "up"} for n in range(500)}
+        text = document(first.url, second.url).replace(
+            '"routes": {', '"routes": {' + _inside(routes)
+        )
+
+        async def work() -> None:
+            applying = asyncio.ensure_future(at.plane.apply(text))
+            while not at.plane.inner._applying.locked():  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0)
+            at.plane.inner.hear(News("up", f"127.0.0.1:{second.port}", "down"))
+            at.plane.inner.hear(News("up", "127.0.0.1:1", "down"))
+            await applying
+
+        at.call(work())
+        assert [at.target(number).available for number in (0, 1)] == [True, False]

@@ -125,6 +125,7 @@ class DataPlane:
         self._trusted = trusted
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
+        self._heard: list[News] = []
         self._stall = _stall_cell(metrics)
         self._expiry()
 
@@ -147,19 +148,24 @@ class DataPlane:
         """Compile in slices of 2 ms and swap whole. Raises ConfigError and keeps what was."""
         async with self._applying:
             self.deadlines.start()
+            self._heard.clear()
             previous = self.snapshot
             snapshot = await self._compile(resources, previous)
             snapshot.health = self.health
             self.snapshot = self.context.snapshot = snapshot
             if previous is not None:
                 self._close_replaced(previous, snapshot)
+            heard, self._heard = self._heard, []
+        for news in heard:
+            self.hear(news)
 
     def hear(self, news: News) -> None:
         """Take news of a target from another process of the replica."""
-        if self.snapshot is not None:
-            service = self.snapshot.services.get(news.service)
-            if service is not None:
-                service.hear(news)
+        service = None if self.snapshot is None else self.snapshot.services.get(news.service)
+        if service is not None and any(each.label == news.target for each in service.targets):
+            service.hear(news)
+        elif self._applying.locked():
+            self._heard.append(news)  # the snapshot that is being compiled may have it
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections on a bound socket, which stays the caller's."""

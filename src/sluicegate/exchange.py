@@ -345,6 +345,11 @@ class Exchange:
             self.bytes_out = 0
 
     @property
+    def held(self) -> bool:
+        """Whether a response is held back for `finish_whole`."""
+        return self._held is not None
+
+    @property
     def head_sent(self) -> bool:
         """Whether bytes of the response may have reached the client."""
         return self.response is not None and self._held is None

@@ -27,7 +27,7 @@ def configuration(endpoint: str, urls: list[str], timeout: str = "10s", **more: 
     return json.dumps(
         {
             "tracing": {"endpoint": endpoint, "timeout": timeout, "service_name": "edge"},
-            "services": {"users": {"targets": urls}},
+            "services": {"users": {"targets": urls, "balance": "weighted_round_robin"}},
             "routes": {"users": {"match": {"path": "/users/{id}"}, "service": "users"}},
             "policies": [{"metrics": {}}, {"access_log": {}}, {"traces": {"sample": 1}}],
             **more,
@@ -85,7 +85,7 @@ def test_a_request_becomes_a_span_and_each_attempt_one_below_it(tmp_path: Path) 
 def test_a_retry_is_an_attempt_of_its_own(tmp_path: Path) -> None:
     good = answering(response(body=b"hi"))
     with collector() as at, traced(tmp_path, at, reset, good) as (running, _):
-        # Whichever target comes first, the one that resets is met within a few requests.
+        # In turn, so that the one that resets is met whichever comes first.
         answers = [get(running.port, "/users/7").status for _ in range(4)]
         running.stop()
         spans = at.wait(8)

@@ -110,3 +110,15 @@ def test_a_slot_whose_worker_is_ready_is_nobodys_orphan() -> None:
     one.began(0)
     one.became_ready(0)
     assert not one.orphaned(100)
+
+
+def test_a_process_has_a_minute_until_it_is_first_heard() -> None:
+    one = slot()
+    one.began(0)
+    assert not one.silent(60)
+    assert one.silent(60.1)
+    one.heard(5)
+    assert one.silent(15.1)
+    one.lost(20)
+    one.began(20)
+    assert not one.silent(79)

@@ -74,9 +74,9 @@ def test_one_weight_is_above_0() -> None:
 
 
 def test_a_target_is_listed_once() -> None:
-    text = "services: {a: {targets: ['http://a:1', {url: 'http://a:1'}]}}\n"
+    text = "services: {a: {targets: ['http://a:1', {url: 'https://A:1'}, 'http://a:2']}}\n"
     assert messages_of(text) == {
-        "services.a.targets[1]": "http://a:1 is here twice; give it a `weight` instead"
+        "services.a.targets[1]": "a:1 is here twice; give it a `weight` instead"
     }
 
 

@@ -262,6 +262,17 @@ def test_closing_waits_no_longer_than_told_and_counts_what_is_left() -> None:
         assert not thread.is_alive()
 
 
+def test_closing_again_does_not_wait_again_for_a_collector_that_hangs() -> None:
+    with scripted(200) as at, structlog.testing.capture_logs():
+        at.gate.clear()
+        made = exporter(at.url, Metrics(), timeout="10s")
+        made.start()
+        offer(made)
+        eventually(lambda: at.requests, "the collector has a batch")
+        assert not made.close(0.01)
+        assert not made.close(ENOUGH_S), "it has waited until the thread was done"
+
+
 def test_closing_what_was_never_started_is_harmless() -> None:
     metrics = Metrics()
     made = exporter("http://127.0.0.1:1", metrics)

@@ -62,7 +62,12 @@ class Ejection(Resource, frozen=True, kw_only=True):
     """A target that fails several times in a row is left out for a while (outlier detection)."""
 
     consecutive: Annotated[
-        int, Meta(ge=1, description="Failures in a row: no answer, or a 5xx. Envoy: 5.")
+        int,
+        Meta(
+            ge=1,
+            description="Failures in a row: no answer, a late one, or one of `failure_statuses`. "
+            "Envoy: 5.",
+        ),
     ] = 5
     time: Annotated[
         Duration,
@@ -120,7 +125,11 @@ class Retry(Resource, frozen=True, kw_only=True):
     ] = (502, 503, 504)
     budget: Annotated[
         int,
-        Meta(ge=0, le=100, description="Percent of live requests that may be retries. Envoy: 20."),
+        Meta(
+            ge=0,
+            le=100,
+            description="Percent of live requests that may be retries of what was sent. Envoy: 20.",
+        ),
     ] = 20
     min_budget: Annotated[
         int, Meta(ge=0, description="Retries at the same time that are always allowed. Envoy: 3.")

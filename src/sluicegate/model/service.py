@@ -14,6 +14,7 @@ from sluicegate.model.resilience import (
     HashBalance,
     Hedge,
     Retry,
+    StatusRange,
 )
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration
@@ -113,6 +114,13 @@ class Service(Resource, frozen=True, kw_only=True):
     check: Annotated[Check | None, Meta(description="Active health check; off unless given.")] = (
         None
     )
+    failure_statuses: Annotated[
+        tuple[StatusRange, ...],
+        Meta(
+            description="Answers that count as failures of their target, for ejection and breaker. "
+            "500 does not unless told: a caller may provoke it."
+        ),
+    ] = ("502-504",)
     ejection: Annotated[
         Ejection | None, Meta(description="Leaving out targets that fail in a row; `null`: off.")
     ] = Ejection()

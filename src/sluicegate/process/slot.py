@@ -14,6 +14,8 @@ class Timings:
 
     beat_s: float = 1.0
     silence_s: float = 10.0
+    start_s: float = 60.0
+    """How long a process may take until it is first heard: imports, on a machine with no time."""
     adopt_after_s: float = 1.0
     healthy_s: float = 60.0
     scrape_s: float = 0.25
@@ -42,6 +44,7 @@ class Slot:
         self.adopter: Slot | None = None
         self.running = False
         self.ready = False
+        self._spoke = False
         self._timings = timings
         self._failures = 0
         self._due_at = now
@@ -51,16 +54,17 @@ class Slot:
 
     def began(self, now: float) -> None:
         """Take notice that a process was started."""
-        self.running, self.ready = True, False
+        self.running, self.ready, self._spoke = True, False, False
         self._heard_at = now
 
     def heard(self, now: float) -> None:
         """Take notice of a beat."""
+        self._spoke = True
         self._heard_at = now
 
     def became_ready(self, now: float) -> None:
         """Take notice that the process serves."""
-        self.ready = True
+        self.ready = self._spoke = True
         self._ready_at = self._heard_at = now
 
     def lost(self, now: float) -> None:
@@ -87,7 +91,9 @@ class Slot:
 
     def silent(self, now: float) -> bool:
         """Say whether to kill the process."""
-        return self.running and now - self._heard_at > self._timings.silence_s
+        timings = self._timings
+        longest = timings.silence_s if self._spoke else max(timings.start_s, timings.silence_s)
+        return self.running and now - self._heard_at > longest
 
     def orphaned(self, now: float) -> bool:
         """Say whether a sibling should accept from this slot's socket, and none does yet."""

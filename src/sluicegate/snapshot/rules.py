@@ -142,10 +142,11 @@ def _check_targets(draft: Draft, document: Document) -> None:
         seen: set[str] = set()
         for position, target in enumerate(service.targets):
             url = target if isinstance(target, str) else target.url
-            if url in seen:
-                message = f"{url} is here twice; give it a `weight` instead"
+            where = url.partition("://")[2].lower()  # what it is called in logs and metrics
+            if where in seen:
+                message = f"{where} is here twice; give it a `weight` instead"
                 draft.complain((*place, position), message)
-            seen.add(url)
+            seen.add(where)
         if not any(isinstance(target, str) or target.weight for target in service.targets):
             draft.complain(place, "every weight is 0; expected one above")
 

@@ -92,15 +92,16 @@ class Exporter:
     def close(self, deadline_s: float = FLUSH_S) -> bool:
         """Send what waits; say whether the thread was done in time. Blocks, so not on the loop.
 
-        A thread that is stuck in a call is left behind; it does not keep a process alive.
+        A thread that is stuck in a call is left behind; it does not keep a process alive. A drain
+        closes, and the end of the process again: what was left behind is not waited for twice.
         """
         self._stop.set()
         self._wake.set()
-        ended = True
-        if self._thread is not None:
+        ended = not self._gave_up.is_set()
+        if self._thread is not None and ended:
             self._thread.join(deadline_s)
             ended = not self._thread.is_alive()
-        if not ended:
+        if not ended and not self._gave_up.is_set():
             self._gave_up.set()
             if self._sdk is not None:
                 _shut_down(self._sdk)  # ends its wait between retries
@@ -122,6 +123,8 @@ class Exporter:
                     self._export(self._sdk, convert, records)
                 if last:
                     return
+        except Exception:  # noqa: BLE001 - a side channel; its queue fills and says so
+            structlog.get_logger().exception("span exporter ended")
         finally:
             if self._sdk is not None and not self._gave_up.is_set():
                 _shut_down(self._sdk)

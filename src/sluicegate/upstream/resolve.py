@@ -166,7 +166,8 @@ class Resolver:
         try:
             await waiter
         except asyncio.CancelledError:
-            if late:
+            task = asyncio.current_task()
+            if late and not (task is not None and task.cancelling()):
                 raise ConnectTimeout(f"{host}: no answer to the look-up in {WAIT_S:g} s") from None
             raise
         finally:

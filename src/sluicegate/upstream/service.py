@@ -21,7 +21,7 @@ from sluicegate.upstream.slow_start import SlowStart
 from sluicegate.upstream.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sluicegate.clock import Clock
     from sluicegate.metrics import Family, Metrics
@@ -79,6 +79,7 @@ class UpstreamService:
         self.by_latency = config.balance == "peak_ewma"
         self.slow_s = (config.breaker and float(config.breaker.slow)) or float("inf")
         self.budget = RetryBudget(config.retry.budget, config.retry.min_budget)
+        self.failure_statuses = frozenset(_listed(config.failure_statuses))
         self.retry_statuses = frozenset(config.retry.statuses)
         self.hedging = None if config.hedge is None else Hedging(config.hedge)
         self.admission = (
@@ -180,6 +181,13 @@ class UpstreamService:
         elif known:
             slow_start.begin()
         return target
+
+
+def _listed(ranges: Iterable[str]) -> Iterator[int]:
+    """Yield every status of ranges such as `502-504`."""
+    for each in ranges:
+        first, _, last = each.partition("-")
+        yield from range(int(first), int(last or first) + 1)
 
 
 class _Counts:

@@ -220,3 +220,16 @@ def test_the_end_of_the_gateway_cancels_copies(tmp_path: Path) -> None:
 def test_settings_that_mean_nothing_are_refused(config: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         convert(config, Config)
+
+
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    async def endless(talk: Talk) -> None:
+        await talk.request()
+        await talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            await talk.send(b"8000\r\n" + b"a" * 0x8000 + b"\r\n")
+
+    with shadowed(tmp_path, echo, endless) as at, at.connect() as client:
+        assert client.request(GET).status == 200
+        settled(at, "ok")
+        at.wait(lambda: not at.upstreams[1].open, "its connection is closed")

@@ -368,3 +368,29 @@ def test_a_timer_that_fires_a_little_early_still_tells_of_the_callers_deadline(
         for left_s, expired in ((0.0005, True), (0.005, False)):
             asked.deadline = clock.monotonic() + left_s
             assert call.expired is expired
+
+
+def test_what_was_under_way_at_a_target_that_dies_is_saved_whatever_the_budget(
+    tmp_path: Path,
+) -> None:
+    """Half of all that is live at once; the budget is a fifth."""
+    gate = asyncio.Event()
+
+    async def dies(talk: Talk) -> None:
+        await talk.request()
+        await gate.wait()
+        talk.reset()
+
+    with front(tmp_path, dies, echo, service={**IN_TURN, "retry": {"backoff": "0"}}) as at:
+        clients = [at.connect() for _ in range(40)]
+        opened = [each.__enter__() for each in clients]
+        for client in opened:
+            client.send(GET)
+        at.wait(lambda: sum(received(at)) == 40, "all are on their way")
+        assert len(at.upstreams[0].requests) == 20
+        at.do(gate.set)
+        assert [client.answer().status for client in opened] == [200] * 40
+        for each in clients:
+            each.__exit__(None, None, None)
+        assert at.plane.counted("sluicegate_retries_total", "reset") == 20
+        assert at.plane.counted("sluicegate_retries_denied_total", "budget") == 0

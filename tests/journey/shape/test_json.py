@@ -225,6 +225,7 @@ def test_a_body_without_a_type_or_without_bytes_is_not_looked_at() -> None:
         (b'{"b": 1} x', "the body is no JSON near byte 10"),
         (b'{"b": [1', "the body is no JSON near its end"),
         (b"nul", "the body is no JSON near its end"),
+        (b'{"a":"\xff"}', "the body is no JSON near byte 6"),
         (b'{"b":' + b"[" * 50_000 + b"]" * 50_000 + b"}", "the body is nested too deeply"),
     ],
 )

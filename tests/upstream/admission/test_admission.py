@@ -71,6 +71,13 @@ class Door:
         )
 
 
+def answered(admission: Admission, ttfb_s: float | None) -> None:
+    """Take the head of an answer, and leave."""
+    if ttfb_s is not None:
+        admission.observe(ttfb_s, admission._clock.monotonic())
+    admission.leave()
+
+
 async def turn() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
@@ -93,7 +100,7 @@ def test_so_many_enter_and_no_more() -> None:
     door = Door(limit=2)
     assert [door.admission.enter() for _ in range(3)] == [True, True, False]
     assert door.numbers == (2, 2, 0)
-    door.admission.leave(0.1)
+    answered(door.admission, 0.1)
     assert door.admission.enter()
 
 
@@ -106,7 +113,7 @@ def test_a_permit_that_comes_back_goes_to_the_most_important_that_waits() -> Non
             await door.ask(name, priority)
         assert door.numbers == (1, 1, 4)
         for _ in range(5):
-            door.admission.leave(None)
+            door.admission.leave()
             await turn()
         assert door.came == ["c", "b", "d", "a"]
         assert door.numbers == (1, 0, 0)
@@ -120,7 +127,7 @@ def test_nobody_enters_past_those_who_wait() -> None:
     async def work() -> None:
         door.fill()
         await door.ask("waits")
-        door.admission.leave(None)  # belongs to who waits, although it has not woken yet
+        door.admission.leave()  # belongs to who waits, although it has not woken yet
         assert not door.admission.enter()
         await turn()
         assert door.came == ["waits"]
@@ -202,7 +209,7 @@ def test_a_client_that_goes_away_while_it_waits_leaves_no_trace() -> None:
         leaves.cancel()
         await turn()
         assert door.numbers == (1, 1, 1)
-        door.admission.leave(None)
+        door.admission.leave()
         await turn()
         assert door.came == ["stays"]
         door.clock.advance(60)
@@ -224,7 +231,7 @@ def test_a_client_that_goes_away_in_the_turn_in_which_it_is_let_in_leaks_nothing
         await door.ask("stays")
         if first == "gone":
             leaves.cancel()
-        door.admission.leave(None)
+        door.admission.leave()
         leaves.cancel()
         await turn()
         assert leaves.cancelled()
@@ -240,7 +247,7 @@ def test_a_time_out_in_the_turn_in_which_it_is_let_in_changes_nothing() -> None:
     async def work() -> None:
         door.fill()
         await door.ask("a")
-        door.admission.leave(None)
+        door.admission.leave()
         door.clock.advance(1)
         await turn()
         assert door.came == ["a"]
@@ -257,7 +264,7 @@ def answers(door: Door, ttfb_s: float, count: int) -> None:
     for _ in range(count):
         door.fill()
         door.clock.advance(0.01)
-        door.admission.leave(ttfb_s)
+        answered(door.admission, ttfb_s)
 
 
 def test_an_adaptive_limit_moves_and_the_metrics_show_it() -> None:
@@ -284,10 +291,10 @@ def test_a_limit_that_falls_below_what_is_in_use_lets_nobody_in_until_it_is_met(
         gradient.limit = 3  # as after the next window
         await door.ask("a")
         for _ in range(before - 3):
-            admission.leave(0.5)
+            answered(admission, 0.5)
             await turn()
             assert door.came == []
-        admission.leave(None)
+        admission.leave()
         await turn()
         assert door.came == ["a"]
         assert admission.in_use == admission.limit
@@ -305,7 +312,7 @@ def test_a_limit_that_grows_lets_all_in_that_have_room() -> None:
         gradient = door.admission._gradient
         assert gradient is not None
         gradient.limit = 22
-        door.admission.observe(0.01)
+        door.admission.observe(0.01, door.clock.monotonic())
         await turn()
         assert door.came == ["a", "b"]
 
@@ -317,7 +324,7 @@ def test_failures_say_nothing_of_the_limit() -> None:
     for _ in range(500):
         door.fill()
         door.clock.advance(0.01)
-        door.admission.leave(None)
+        door.admission.leave()
     assert door.admission.limit == 20
 
 
@@ -334,11 +341,11 @@ def test_after_a_reload_everyone_finishes_at_the_old_door() -> None:
         door.admission.close()
         assert fresh.enter()
         assert door.numbers == (5, 2, 1)
-        door.admission.leave(0.1)
+        answered(door.admission, 0.1)
         await turn()
         assert door.came == ["old"]
-        door.admission.leave(0.1)
-        fresh.leave(0.1)
+        answered(door.admission, 0.1)
+        answered(fresh, 0.1)
         assert door.numbers == (5, 0, 0)
 
     at(door, work)
@@ -385,7 +392,7 @@ class Crowd:
             await self.gates[number].wait()
         finally:
             self.inside.remove(number)
-            self.door.admission.leave(0.01)
+            answered(self.door.admission, 0.01)
 
     async def step(self, what: str, value: int) -> None:
         if what == "ask":

@@ -11,19 +11,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import (
-    ConnectFailed,
-    ConnectTimeout,
-    HedgeLost,
-    PoolFull,
     Refused,
     UpstreamAnswered,
     UpstreamError,
     UpstreamInvalid,
     UpstreamReset,
-    UpstreamTimeout,
-    UpstreamTooLarge,
 )
 from sluicegate.exchange import Response
+from sluicegate.journey.dispatch.judgement import Judgement
 from sluicegate.journey.dispatch.request_head import head_of
 from sluicegate.journey.dispatch.retry_after import seconds_of
 from sluicegate.wire.tunnel import Tunnel
@@ -41,7 +36,6 @@ KEEP_BYTES = 65536
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """RFC 9110, section 9.2.2."""
 SWITCHING = 101
-FIRST_SERVER_ERROR = 500
 UNAVAILABLE = 503
 
 
@@ -54,17 +48,15 @@ class Attempt:
         "_connection",
         "_done",
         "_exchange",
-        "_judged",
         "_lost_to",
         "_room",
         "_spill",
-        "_term",
         "dropped",
+        "judgement",
         "kept",
         "reached",
         "running",
         "span",
-        "started",
         "target",
     )
 
@@ -77,9 +69,7 @@ class Attempt:
         self._lost_to: UpstreamError | None = None
         self._connection: ClientConnection | None = None
         self._done: asyncio.Future[None] | None = None
-        self.started = 0.0
-        self._judged = False
-        self._term = 0
+        self.judgement = Judgement(call, target)
         self._room = KEEP_BYTES
         self._spill = KEEP_BYTES
         self.dropped = False
@@ -96,9 +86,7 @@ class Attempt:
         call, exchange, target = self._call, self._exchange, self.target
         exchange.attempts += 1
         exchange.target = target.label
-        target.in_flight += 1
-        target.attempts.value += 1
-        self._term = target.standing.begin()
+        self.judgement.begin()
         self.running = True
         if exchange.trace is not None:
             self.span = exchange.trace.attempt(
@@ -106,18 +94,17 @@ class Attempt:
             )
         failure: BaseException | None = None
         try:
-            self.started = exchange.clock.monotonic()
             connection = None if call.fresh else target.pool.take()
             if connection is None:
                 connection = await self._connect()
-                self.started = exchange.clock.monotonic()
+                self.judgement.restart()
             await self._send(connection)
         except BaseException as error:
             failure = error
             raise
         finally:
             self.running = False
-            target.in_flight -= 1
+            self.judgement.end()
             if failure is not None:
                 self._failed(failure)
             if self.span is not None:
@@ -173,7 +160,7 @@ class Attempt:
         done = self._done = connection.loop.create_future()
         connection.start(
             self,
-            head_of(exchange, self.target, self.span),
+            head_of(exchange, self.target, self.span, self.judgement.started),
             call.destination.timeouts,
             call.until,
             head_only=exchange.request.method == "HEAD",
@@ -184,64 +171,12 @@ class Attempt:
             body.attach(self)
         return done
 
-    # --- what the target is told of it, and tracing ----------
-
-    def _judge(self, *, bad: bool) -> None:
-        """Say how the target did: at its head, and again for what goes wrong after a good one."""
-        self._judged = True
-        self.target.standing.ended(self._term, bad)
-
     def _failed(self, failure: BaseException) -> None:
-        """Close what is open and say what the failure says of the target."""
-        connection = self._connection
-        if isinstance(failure, UpstreamAnswered):
-            self.target.failed(failure)
-            return  # judged by its head; the connection reads the rest and may be used again
-        if connection is not None:
-            connection.abandon()
-        if not isinstance(failure, UpstreamError) or self._innocent(failure):
-            if isinstance(failure, PoolFull):
-                self.target.failed(failure)  # it shows, and says nothing of its standing
-            if not self._judged:
-                self._judged = True
-                self.target.standing.released(self._term)
-            return
-        self.target.failed(failure)
-        if isinstance(failure, ConnectFailed | ConnectTimeout):
-            self._judged = True
-            self.target.standing.ended(self._term, True, unreachable=True)
-        else:
-            if isinstance(failure, UpstreamTimeout) and not self._judged:
-                self._observe_silence()
-            self._judge(bad=True)
-        if self._call.service.by_latency:
-            now = self._exchange.clock.monotonic()
-            self.target.latency.failed(now - self.started, now)
-
-    def _observe_silence(self) -> None:
-        """Tell the service's limit for how long nothing has come."""
-        admission = self._call.service.admission
-        if admission is not None:
-            admission.observe(self._exchange.clock.monotonic() - self.started)
-
-    def _innocent(self, failure: UpstreamError) -> bool:
-        """Whether the target has nothing to do with it.
-
-        Neither a caller's short deadline must be able to take a target out, nor one who sends or
-        reads so slowly that `timeouts.total` ends it.
-        """
-        if isinstance(failure, UpstreamTimeout | ConnectTimeout) and self._call.expired:
-            return True
-        if isinstance(failure, UpstreamTimeout) and self._flowed:
-            return True
-        return isinstance(failure, PoolFull | HedgeLost | UpstreamTooLarge) or self.stale(failure)
-
-    @property
-    def _flowed(self) -> bool:
-        """Whether the time of all attempts was over before the bodies were."""
-        body = self._exchange.request.body
-        under_way = self._judged or (body is not None and not body.ended)
-        return under_way and self._call.until <= self._exchange.clock.monotonic()
+        """Judge, and close what is open, unless it reads the rest of an answer that is dropped."""
+        stale = isinstance(failure, UpstreamError) and self.stale(failure)
+        self.judgement.failed(failure, stale=stale)
+        if self._connection is not None and not isinstance(failure, UpstreamAnswered):
+            self._connection.abandon()
 
     def _end_span(self, span: AttemptSpan, failure: BaseException | None) -> None:
         response = self._exchange.response
@@ -271,7 +206,7 @@ class Attempt:
 
     def body_end(self, trailers: Headers | None) -> None:
         """Finish the request. The target's time to answer begins."""
-        self.started = self._exchange.clock.monotonic()
+        self.judgement.restart()
         if self._connection is not None:
             self._connection.write_end(trailers)
 
@@ -300,14 +235,7 @@ class Attempt:
         exchange, call, connection = self._exchange, self._call, self._connection
         service = call.service
         now = exchange.clock.monotonic()
-        took_s = now - self.started
-        self._judge(bad=status >= FIRST_SERVER_ERROR or took_s > service.slow_s)
-        if service.by_latency:
-            latency = self.target.latency
-            if status < FIRST_SERVER_ERROR:
-                latency.observe(took_s, now)
-            else:
-                latency.failed(took_s, now)
+        self.judgement.head(status, now)
         if status == UNAVAILABLE:
             asked = headers.get(b"retry-after")
             if asked is not None:
@@ -315,8 +243,6 @@ class Attempt:
         if call.hedge is not None and not call.hedge.claims(self, status, now):
             self._drop(UpstreamAnswered(status))
             return
-        if status < FIRST_SERVER_ERROR and service.admission is not None:
-            service.admission.observe(took_s)
         if status in service.retry_statuses and call.repeats_answer(self, status, headers):
             self._drop(UpstreamAnswered(status))
             return

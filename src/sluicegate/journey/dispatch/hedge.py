@@ -66,7 +66,7 @@ class Hedge:
         self.chosen = attempt
         hedging = self._call.service.hedging
         if hedging is not None:
-            hedging.observe(now - self._first.started)
+            hedging.observe(now - self._first.judgement.started)
         if other is not None and other.running:
             other.lose(HedgeLost())
         if attempt is self._first and self._task is not None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MARK = (b"sluicegate-mirrored", b"1")
 FIRST_SERVER_ERROR = 500
+MOST_ANSWER = 1 << 20
+"""Bytes of an answer that are read and dropped; then its connection is closed."""
 RESULTS = ("ok", "error", "failed", "timeout", "cancelled", "too_large", "too_many", "incomplete")
 
 
@@ -112,7 +114,8 @@ class Policy:
 
     def begin(self, exchange: Exchange, request: Request) -> None:
         """Send a copy on its way, as a task of its own."""
-        copy = Exchange(request, exchange.client, _Nowhere(), exchange.snapshot, exchange.clock)
+        sink = _Nowhere()
+        copy = Exchange(request, exchange.client, sink, exchange.snapshot, exchange.clock)
         copy.route, copy.plan = exchange.route, exchange.plan
         copy.consumer, copy.consumer_name = exchange.consumer, exchange.consumer_name
         copy.key_id = exchange.key_id
@@ -120,8 +123,9 @@ class Policy:
         copy.deadline_header = exchange.deadline_header
         copy.deadline = min(exchange.deadline, copy.started_at + self._config.max_time)
         task = asyncio.get_running_loop().create_task(self._send(copy))
+        sink.task = task
         self._aside.add(task)
-        task.add_done_callback(lambda done: self._ended(done, copy))
+        task.add_done_callback(lambda done: self._ended(done, copy, sink))
 
     def end(self, result: str) -> None:
         """Count a copy, sent or not, and make room for another one."""
@@ -132,9 +136,12 @@ class Policy:
         service = copy.snapshot.services[self._config.service]
         await send(copy, service.destination({}, RouteTimeouts()))
 
-    def _ended(self, task: asyncio.Task[None], copy: Exchange) -> None:
+    def _ended(self, task: asyncio.Task[None], copy: Exchange, sink: _Nowhere) -> None:
         self._aside.discard(task)
         if task.cancelled():
+            if sink.room < 0:
+                self.end(_result(copy))
+                return
             self.end("cancelled")
             return
         error = task.exception()
@@ -206,15 +213,23 @@ class _Nobody:
 
 
 class _Nowhere:
-    """Where the answers to copies go (a `Sink`)."""
+    """Where the answers to copies go (a `Sink`). One that does not end is not read to its end."""
 
-    __slots__ = ()
+    __slots__ = ("room", "task")
+
+    def __init__(self) -> None:
+        """`task` is set once the copy is on its way."""
+        self.room = MOST_ANSWER
+        self.task: asyncio.Task[None] | None = None
 
     def send_head(self, exchange: Exchange) -> None:
         """Drop."""
 
     def send_body(self, data: bytes) -> None:
         """Drop."""
+        self.room -= len(data)
+        if self.room < 0 and self.task is not None:
+            self.task.cancel()
 
     def send_end(self, trailers: Headers | None) -> None:
         """Drop."""

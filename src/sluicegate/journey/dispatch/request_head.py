@@ -15,8 +15,11 @@ INF = float("inf")
 CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
-def head_of(exchange: Exchange, target: Target, span: AttemptSpan | None) -> bytes:
-    """Write the head. `span` is that of the attempt, where the exchange is traced."""
+def head_of(exchange: Exchange, target: Target, span: AttemptSpan | None, now: float) -> bytes:
+    """Write the head. `span` is that of the attempt, where the exchange is traced.
+
+    `now` is in monotonic seconds.
+    """
     request, body = exchange.request, exchange.request.body
     host = target.host_header or request.authority or target.label.encode("ascii")
     parts = [request.method.encode("ascii"), b" ", request.path.encode("ascii")]
@@ -29,7 +32,7 @@ def head_of(exchange: Exchange, target: Target, span: AttemptSpan | None) -> byt
         others = [field for field in request.headers if field[0] != b"traceparent"]
         parts.append(fields([*others, (b"traceparent", span.traceparent())]))
     if exchange.deadline_header is not None and exchange.deadline != INF:
-        left_ms = max(0, int((exchange.deadline - exchange.clock.monotonic()) * 1000))
+        left_ms = max(0, int((exchange.deadline - now) * 1000))
         parts.append(b"%b: %d\r\n" % (exchange.deadline_header, left_ms))
     if body is not None:
         length = body.length

@@ -13,10 +13,21 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import DEADLINE_PASSED, UNAVAILABLE, Refused, UpstreamError, UpstreamTooLarge
+from sluicegate.errors import (
+    DEADLINE_PASSED,
+    UNAVAILABLE,
+    UPSTREAM_TIMEOUT,
+    ConnectTimeout,
+    Refused,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+)
 from sluicegate.journey.dispatch.attempt import Attempt
 from sluicegate.journey.dispatch.hedge import Hedge
+from sluicegate.journey.dispatch.judgement import EARLY_S
 from sluicegate.journey.dispatch.retry_after import seconds_of
+from sluicegate.journey.run import answer
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -32,8 +43,9 @@ That says nothing of the target: the next attempt begins at once, and may be at 
 NEVER = float("inf")
 AT_LEAST_S = 0.001
 """For a connection when all time is used up: 0 would be no bound."""
-EARLY_S = 0.001
-"""How much too early a timer may fire: libuv's are of whole milliseconds."""
+AWAY = 503
+AGAIN = ((b"retry-after", b"1"),)
+"""Nothing has reached a target, so coming again does no harm: probes look twice a second."""
 
 
 class Call:
@@ -68,23 +80,11 @@ class Call:
         self._wait_s = 0.0
 
     async def run(self) -> None:
-        """Make attempts; return when a response has been passed on.
-
-        Raises UpstreamError as the last attempt did, or Refused: no target takes requests, or the
-        client's own body failed.
-        """
-        service, exchange = self.service, self.exchange
-        budget = service.budget
-        budget.live += 1
+        """Make attempts until a response has been passed on. Answers what goes wrong."""
+        exchange = self.exchange
+        self.service.budget.live += 1
         try:
-            if self.until <= exchange.started_at:
-                raise Refused(DEADLINE_PASSED)
-            target = self.destination.pick(exchange)
-            if target is None:
-                raise self.nobody()
-            attempt = Attempt(self, target)
-            if service.hedging is not None and Hedge.may(self):
-                self.hedge = Hedge(self, attempt)
+            attempt = self._first()
             while True:
                 try:
                     if self.hedge is None:
@@ -95,11 +95,17 @@ class Call:
                     if not self._follows(attempt, error):
                         raise
                 else:
-                    return
+                    break
                 self.hedge = None
                 attempt = await self._prepare()
+            if exchange.held:
+                await exchange.finish_whole()
+        except UpstreamError as error:
+            self._give_up(error)
+        except Refused as refused:
+            answer(exchange, refused)
         finally:
-            budget.live -= 1
+            self.service.budget.live -= 1
             self.answered()
             body = exchange.request.body
             if body is not None and not body.ended:
@@ -130,6 +136,29 @@ class Call:
             self._retrying = False
             self.service.budget.give_back()
 
+    def _first(self) -> Attempt:
+        self._check_time()
+        target = self.destination.pick(self.exchange)
+        if target is None:
+            raise self.nobody()
+        attempt = Attempt(self, target)
+        if self.service.hedging is not None and Hedge.may(self):
+            self.hedge = Hedge(self, attempt)
+        return attempt
+
+    def _check_time(self) -> None:
+        """Begin no attempt that has no time: it would say of the target what is not so."""
+        if self.until != NEVER and self.until <= self.exchange.clock.monotonic():
+            raise Refused(DEADLINE_PASSED if self.expired else UPSTREAM_TIMEOUT)
+
+    def _give_up(self, error: UpstreamError) -> None:
+        """Answer for the last attempt."""
+        self.exchange.outcome = error.reason
+        problem = error.problem
+        if isinstance(error, UpstreamTimeout | ConnectTimeout) and self.expired:
+            problem = DEADLINE_PASSED
+        answer(self.exchange, Refused(problem, None, AGAIN if problem.status == AWAY else ()))
+
     # --- whether there is another attempt ----------
 
     def repeats_answer(self, attempt: Attempt, status: int, headers: Headers) -> bool:
@@ -139,16 +168,17 @@ class Call:
         asked = headers.get(b"retry-after")
         asked_s = 0.0 if asked is None else seconds_of(asked, self.exchange.clock.wall_us())
         other = self._other(attempt)
-        if other is None or other in self.tried or other is attempt.target:
+        if other is None or other in self.tried:
             if asked_s > self.service.config.retry.max_wait:
                 self.service.not_retried("retry_after")
                 return False
         else:
             asked_s = 0.0
-        if not self._granted(other):
+        wait_s = max(asked_s, self._backoff())
+        if not self._granted(other, wait_s):
             return False
         self._next = other
-        self._wait_s = max(asked_s, self._backoff())
+        self._wait_s = wait_s
         self.service.retried(str(status))
         return True
 
@@ -161,10 +191,15 @@ class Call:
         if isinstance(error, UpstreamTooLarge) or not attempt.can_repeat(reached=attempt.reached):
             return False
         other = self._other(attempt)
-        if not self._granted(other):
+        wait_s = 0.0 if stale else self._backoff()
+        # Where nothing was sent, or the target has just gone out and gets no more, another attempt
+        # is not one more for anybody: it takes the place of one. The budget is for the others.
+        free = not attempt.reached or not attempt.target.available
+        if not self._granted(other, wait_s, free=free):
             return False
         self._next = other
-        self._wait_s = 0.0 if stale else self._backoff()
+        self._wait_s = wait_s
+        self.fresh = True  # where one kept connection was dead, others may be
         self.service.retried(STALE if stale else error.reason)
         self._taken_back(attempt)
         return True
@@ -172,13 +207,14 @@ class Call:
     def _other(self, attempt: Attempt) -> Target | None:
         """Return a target that was not tried yet; one that was, if there is no other."""
         self.tried = (*self.tried, attempt.target)
-        return self._pick()
+        spent = self.exchange.attempts >= self.service.config.retry.attempts
+        return None if spent else self._pick()
 
     def _pick(self) -> Target | None:
         exchange, destination = self.exchange, self.destination
         return destination.pick(exchange, self.tried) or destination.pick(exchange)
 
-    def _granted(self, target: Target | None) -> bool:
+    def _granted(self, target: Target | None, wait_s: float, *, free: bool = False) -> bool:
         """Take what a retry costs; say in the metrics why there is none."""
         service = self.service
         retry = service.config.retry
@@ -187,9 +223,9 @@ class Call:
             why = "attempts"
         elif target is None:
             why = "no_target"
-        elif self.until <= self.exchange.clock.monotonic():
+        elif self.until <= self.exchange.clock.monotonic() + wait_s:
             why = "deadline"
-        elif not self._retrying:
+        elif not self._retrying and not free:
             self._retrying = service.budget.take()
             why = "" if self._retrying else "budget"
         if why and retry.attempts > 1:
@@ -213,9 +249,10 @@ class Call:
         if self._wait_s > 0:
             clock = self.exchange.clock
             await clock.sleep(min(self._wait_s, self.until - clock.monotonic()))
+            self._check_time()
         if target is None or not target.available:
             target = self._pick()
         if target is None:
             raise self.nobody()
-        self.fresh = target in self.tried
+        self.fresh = self.fresh or target in self.tried
         return Attempt(self, target)

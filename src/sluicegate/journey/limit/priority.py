@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
@@ -64,12 +65,12 @@ class Policy:
         self._at_most = LEVELS.index(config.at_most or config.level)
         self._header = config.header.lower().encode() if config.header else None
 
-    async def handle(self, exchange: Exchange, onward: Onward) -> None:
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Set it, then go on."""
         exchange.priority = self._level
-        if self._header is not None:
-            asked = exchange.request.headers.get(self._header)
-            name = asked.decode("latin-1").strip().lower() if asked is not None else ""
+        asked = None if self._header is None else exchange.request.headers.get(self._header)
+        if asked is not None:
+            name = asked.decode("latin-1").strip().lower()
             if name in LEVELS:
                 exchange.priority = min(LEVELS.index(name), self._at_most)
-        await onward(exchange)
+        return onward(exchange)

@@ -10,12 +10,13 @@ left when its attempt begins, in the same header, never the number that came in.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED
+from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED, Refused
 from sluicegate.model.units import Duration
 from sluicegate.policy import PolicyConfig
 from sluicegate.wire.http1.names import RequestField, RequestNames
@@ -69,23 +70,30 @@ class Policy:
             "10 digits"
         )
 
-    async def handle(self, exchange: Exchange, onward: Onward) -> None:
-        """Take the header out, so that it never goes on as it came. Several policies: the least."""
-        headers = exchange.request.headers
-        given = headers.get_all(self._header)
-        left_s = self._default_s
-        if given:
-            if len(given) > 1 or not MILLISECONDS.fullmatch(given[0]):
-                exchange.refuse(BAD_HEADER, self._detail)
-                return
-            headers.remove(self._header)
-            left_s = int(given[0]) / 1000
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
+        """Take the header out, so that it never goes on as it came. Several policies: the least.
+
+        Raises Refused: BAD_HEADER, or DEADLINE_PASSED for a caller that does not wait any more.
+        """
+        given: bytes | None = None
+        for name, value in exchange.request.headers:
+            if name == self._header:
+                if given is not None:
+                    raise Refused(BAD_HEADER, self._detail)
+                given = value
+        left_s = self._default_s if given is None else self._take(exchange, given)
         until = min(exchange.deadline, exchange.started_at + left_s)
         if until < inf:
-            until = min(until, exchange.started_at + self._max_s)
-            exchange.deadline = until
+            exchange.deadline = min(until, exchange.started_at + self._max_s)
             exchange.deadline_header = self._header
-            if until <= exchange.clock.monotonic():
-                exchange.refuse(DEADLINE_PASSED)
-                return
-        await onward(exchange)
+        return onward(exchange)
+
+    def _take(self, exchange: Exchange, given: bytes) -> float:
+        """Return the seconds that a caller still waits, as far as it may."""
+        if not MILLISECONDS.fullmatch(given.strip(b" \t")):
+            raise Refused(BAD_HEADER, self._detail)
+        exchange.request.headers.remove(self._header)
+        left_s = int(given) / 1000
+        if exchange.started_at + left_s <= exchange.clock.monotonic():
+            raise Refused(DEADLINE_PASSED)
+        return left_s

@@ -131,7 +131,7 @@ class Policy:
             return
         try:
             after = self._request.apply(before)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(BAD_CONTENT, _said(error)) from error
         if after is not None:
             body.replace(after)
@@ -162,7 +162,7 @@ class Policy:
             return body
         try:
             after = self._response.apply(body)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._untouched["response", "malformed"].value += 1
             return body
         if after is None:
@@ -191,8 +191,9 @@ class Changes:
     def apply(self, body: bytes) -> bytes | None:
         """Return the changed body, None where nothing changes.
 
-        Raises msgspec.MsgspecError or RecursionError for what is no JSON.
+        Raises msgspec.MsgspecError, UnicodeDecodeError or RecursionError for what is no JSON.
         """
+        body.decode()  # values that nobody goes into are not looked at later
         root = _opened(msgspec.Raw(body))
         if root is None:
             msgspec.json.decode(body, type=msgspec.Raw)
@@ -311,6 +312,8 @@ def _said(error: Exception) -> str:
     found = PLACE.search(str(error))
     if found is not None:
         return f"the body is no JSON near byte {found[1]}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"the body is no JSON near byte {error.start}"
     if isinstance(error, RecursionError):
         return "the body is nested too deeply"
     return "the body is no JSON near its end"

@@ -150,28 +150,20 @@ class Admission:
         timer = self._clock.after(patience_s, lambda: self._give_up(waiter))
         await self._outcome(waiter, timer)
 
-    def observe(self, ttfb_s: float) -> None:
-        """Learn from an answer before its request leaves: for streams and upgrades, which stay.
+    def observe(self, ttfb_s: float, now: float) -> None:
+        """Learn from the head of a proper answer; or, after a time-out, from how long nothing came.
 
-        Says nothing twice: whoever calls this calls `leave(None)` later.
+        `now` is in monotonic seconds. What was refused, failed or cancelled says nothing of the
+        service's load and is not observed.
         """
         gradient = self._gradient
         if gradient is not None:
-            gradient.observe(ttfb_s, self.in_use, self._clock.monotonic() + self._phase_s)
+            gradient.observe(ttfb_s, self.in_use, now + self._phase_s)
             self._adapt(gradient)
             self._admit()
 
-    def leave(self, ttfb_s: float | None) -> None:
-        """Give the permit back, for the next one that waits.
-
-        `ttfb_s` is the time to the first byte of a proper answer, of the attempt that gave it; or,
-        after a time-out, for how long nothing came. None where that says nothing of the service's
-        load: refused, failed or answered by an error at once, cancelled, or observed already.
-        """
-        gradient = self._gradient
-        if gradient is not None and ttfb_s is not None:
-            gradient.observe(ttfb_s, self.in_use, self._clock.monotonic() + self._phase_s)
-            self._adapt(gradient)
+    def leave(self) -> None:
+        """Give the permit back, for the next one that waits."""
         self.in_use -= 1
         self._in_use_cell.value -= 1
         if self._queue.length:
@@ -190,7 +182,7 @@ class Admission:
         except asyncio.CancelledError:
             if waiter.admitted:
                 # In the same turn as it was let in: the permit goes to the next one.
-                self.leave(None)
+                self.leave()
             elif self._queue.remove(waiter, waiter.priority):
                 self._waiting_cell.value -= 1
             raise
