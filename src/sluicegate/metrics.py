@@ -165,7 +165,7 @@ class Metrics:
 
     def dump(self) -> list[FamilyDump]:
         """Copy everything for a scrape."""
-        for observe in self._observers:
+        for observe in list(self._observers):
             observe()
         return [
             FamilyDump(

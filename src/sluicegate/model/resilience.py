@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -27,6 +28,14 @@ Path = Annotated[
     str,
     Meta(pattern=r"^/[!-~]*$(?!\n)", extra={"expected": "a path that starts with `/`"}),
 ]
+
+
+def listed(ranges: Iterable[str]) -> frozenset[int]:
+    """Return every status of ranges such as `200` and `502-504`."""
+    bounds = [each.partition("-") for each in ranges]
+    return frozenset(
+        status for first, _, last in bounds for status in range(int(first), int(last or first) + 1)
+    )
 
 
 class Check(Resource, frozen=True, kw_only=True):

@@ -7,9 +7,11 @@ must be made. The newest idle connection is used first, so that the others grow 
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sluicegate.errors import ConnectFailed, ConnectTimeout, PoolFull
 from sluicegate.wire.http1.client import ClientConnection
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
 
     from sluicegate.metrics import Cell
     from sluicegate.model.service import Pool as PoolConfig
+    from sluicegate.model.service import UpstreamTls
+    from sluicegate.upstream.contexts import ClientContexts
     from sluicegate.upstream.resolve import Resolver
     from sluicegate.wire.deadlines import Deadlines
+
+
+PORTS = {"http": 80, "https": 443}
 
 
 class Pool:
@@ -51,6 +58,27 @@ class Pool:
         self._rotation = 0
         self.open = 0
         self.closed = False
+
+    @classmethod
+    def to(
+        cls,
+        url: str,
+        tls: UpstreamTls,
+        config: PoolConfig,
+        contexts: ClientContexts,
+        resolver: Resolver,
+        deadlines: Deadlines,
+        open_count: Cell,
+    ) -> Pool:
+        """Return the pool of a target's URL. Raises ConfigError for TLS files of no use."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        secured = None
+        if parts.scheme == "https":
+            contexts.of(tls)  # a file that cannot be used is found now
+            secured = (functools.partial(contexts.of, tls), tls.server_name or host)
+        port = parts.port or PORTS[parts.scheme]
+        return cls(host, port, secured, config, resolver, deadlines, open_count)
 
     def take(self) -> ClientConnection | None:
         """Return an idle connection, or None when there is none."""

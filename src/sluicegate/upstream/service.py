@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sluicegate.model.resilience import listed
 from sluicegate.upstream.admission.admission import Admission
 from sluicegate.upstream.balance.build import build
 from sluicegate.upstream.destination import Destination
@@ -21,7 +21,7 @@ from sluicegate.upstream.slow_start import SlowStart
 from sluicegate.upstream.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from sluicegate.clock import Clock
     from sluicegate.metrics import Family, Metrics
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from sluicegate.upstream.resolve import Resolver
     from sluicegate.wire.deadlines import Deadlines
 
-PORTS = {"http": 80, "https": 443}
 LEAST_CALLS = 5
 """Calls in a worker's window before its breaker may open, however many workers share them out."""
 
@@ -72,6 +71,7 @@ class UpstreamService:
         self.name = name
         self.config = config
         self._shared = shared
+        self.deadlines = shared.deadlines
         self._counts = _Counts(shared.metrics)
         self._balances: dict[Subset, Balance[Target]] = {}
         hashed = None if isinstance(config.balance, str) else config.balance.consistent_hash
@@ -79,7 +79,7 @@ class UpstreamService:
         self.by_latency = config.balance == "peak_ewma"
         self.slow_s = (config.breaker and float(config.breaker.slow)) or float("inf")
         self.budget = RetryBudget(config.retry.budget, config.retry.min_budget)
-        self.failure_statuses = frozenset(_listed(config.failure_statuses))
+        self.failure_statuses = listed(config.failure_statuses)
         self.retry_statuses = frozenset(config.retry.statuses)
         self.hedging = None if config.hedge is None else Hedging(config.hedge)
         self.admission = (
@@ -122,6 +122,7 @@ class UpstreamService:
 
     def close(self) -> None:
         """Let the connections go; attempts in flight finish on theirs."""
+        self._observe()
         self._shared.metrics.forget_at_scrape(self._observe)
         if self.admission is not None:
             self.admission.close()
@@ -130,22 +131,20 @@ class UpstreamService:
             target.standing.close()
 
     def _observe(self) -> None:
-        self._counts.budget_left.cell(self.name).value = self.budget.left
+        counts = self._counts
+        counts.budget_left.cell(self.name).value = self.budget.left
+        for target in self.targets:
+            counts.attempts.cell(self.name, target.label).value += target.attempts
+            target.attempts = 0
 
     def _target(self, entry: TargetConfig, known: Mapping[str, Target]) -> Target:
         config, shared, counts = self.config, self._shared, self._counts
-        parts = urlsplit(entry.url)
-        host, label = parts.hostname or "", parts.netloc
-        tls = None
-        if parts.scheme == "https":
-            shared.contexts.of(config.tls)  # a file that cannot be used is found now
-            context = functools.partial(shared.contexts.of, config.tls)
-            tls = (context, config.tls.server_name or host)
-        pool = Pool(
-            host,
-            parts.port or PORTS[parts.scheme],
-            tls,
+        label = urlsplit(entry.url).netloc
+        pool = Pool.to(
+            entry.url,
+            config.tls,
             config.pool,
+            shared.contexts,
             shared.resolver,
             shared.deadlines,
             counts.connections.cell(self.name, label),
@@ -156,7 +155,6 @@ class UpstreamService:
             entry.weight,
             pool,
             shared.deadlines,
-            counts.attempts.cell(self.name, label),
             counts.failures,
         )
         target.host_header = None if config.preserve_host else label.encode("ascii")
@@ -181,13 +179,6 @@ class UpstreamService:
         elif known:
             slow_start.begin()
         return target
-
-
-def _listed(ranges: Iterable[str]) -> Iterator[int]:
-    """Yield every status of ranges such as `502-504`."""
-    for each in ranges:
-        first, _, last = each.partition("-")
-        yield from range(int(first), int(last or first) + 1)
 
 
 class _Counts:

@@ -10,7 +10,7 @@ from sluicegate.upstream.latency import Latency
 
 if TYPE_CHECKING:
     from sluicegate.errors import UpstreamError
-    from sluicegate.metrics import Cell, Family
+    from sluicegate.metrics import Family
     from sluicegate.upstream.health.standing import Standing
     from sluicegate.upstream.pool import Pool
     from sluicegate.wire.deadlines import Deadlines
@@ -22,8 +22,9 @@ QUIET_S = 1.0
 class Target:
     """What balancers choose from and attempts are made at.
 
-    `in_flight` counts this worker's attempts; `weight` is the effective one (see slow_start);
-    `available` is set by `standing`, which is told how attempts end.
+    `in_flight` counts this worker's attempts, `attempts` those begun since the last scrape;
+    `weight` is the effective one (see slow_start); `available` is set by `standing`, which is told
+    how attempts end.
     """
 
     __slots__ = (
@@ -51,7 +52,6 @@ class Target:
         weight: int,
         pool: Pool,
         deadlines: Deadlines,
-        attempts: Cell,
         failures: Family,
     ) -> None:
         """`standing` has to be set by whoever builds the target, before it is used."""
@@ -62,11 +62,11 @@ class Target:
         self.label = label
         self.weight = weight
         self.pool = pool
-        self.attempts = attempts
         self.host_header: bytes | None = None  # None: the client's Host is sent on
         self.zone: str | None = None
         self.labels: dict[str, str] = {}
         self.in_flight = 0
+        self.attempts = 0
         self.available = True
         self.latency = Latency()
         self.standing: Standing

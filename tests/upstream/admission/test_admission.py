@@ -59,6 +59,7 @@ class Door:
         return task
 
     def number(self, family: str, *labels: str) -> float:
+        self.metrics.dump()
         return self.metrics.families[f"sluicegate_{family}"].cell("up", *labels).value
 
     @property

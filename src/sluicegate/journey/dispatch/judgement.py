@@ -52,7 +52,7 @@ class Judgement:
         """Count an attempt that begins."""
         target = self._target
         target.in_flight += 1
-        target.attempts.value += 1
+        target.attempts += 1
         self._term = target.standing.begin()
         self.restart()
 

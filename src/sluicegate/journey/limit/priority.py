@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
+from sluicegate.journey.limit.ranking import Ranking
 from sluicegate.policy import PolicyConfig
 from sluicegate.upstream.admission.queue import LEVELS
 
@@ -57,20 +58,16 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 class Policy:
     """Sets the exchange's priority."""
 
-    __slots__ = ("_at_most", "_header", "_level")
+    __slots__ = ("_ranking",)
 
     def __init__(self, config: Config, parts: Parts) -> None:  # noqa: ARG002 - has no use for parts
         """Turn names into numbers."""
-        self._level = LEVELS.index(config.level)
-        self._at_most = LEVELS.index(config.at_most or config.level)
-        self._header = config.header.lower().encode() if config.header else None
+        self._ranking = Ranking(
+            LEVELS.index(config.level),
+            LEVELS.index(config.at_most or config.level),
+            config.header.lower().encode() if config.header else None,
+        )
 
     def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Set it, then go on."""
-        exchange.priority = self._level
-        asked = None if self._header is None else exchange.request.headers.get(self._header)
-        if asked is not None:
-            name = asked.decode("latin-1").strip().lower()
-            if name in LEVELS:
-                exchange.priority = min(LEVELS.index(name), self._at_most)
-        return onward(exchange)
+        return self._ranking.handle(exchange, onward)

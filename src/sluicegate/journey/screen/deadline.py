@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED, Refused
+from sluicegate.journey.screen.countdown import Countdown
 from sluicegate.model.units import Duration
 from sluicegate.policy import PolicyConfig
 from sluicegate.wire.http1.names import RequestField, RequestNames
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sluicegate.policy import Onward, Parts
 
 NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^`|~-]+$")
-MILLISECONDS = re.compile(rb"[0-9]{1,10}")
-"""At most 115 days. gRPC's `grpc-timeout` has 8 digits."""
 
 
 class Config(PolicyConfig, frozen=True, kw_only=True):
@@ -58,42 +56,14 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 class Policy:
     """Sets the exchange's deadline."""
 
-    __slots__ = ("_default_s", "_detail", "_header", "_max_s")
+    __slots__ = ("_countdown",)
 
     def __init__(self, config: Config, parts: Parts) -> None:  # noqa: ARG002 - has no use for parts
-        """Keep the bounds."""
-        self._header = config.header.lower().encode()
-        self._default_s = float(config.default) or inf
-        self._max_s = float(config.max) or inf
-        self._detail = (
-            f"`{config.header}`: expected one number, the milliseconds that are left, of at most "
-            "10 digits"
+        """Prepare the bounds."""
+        self._countdown = Countdown(
+            config.header, float(config.default) or inf, float(config.max) or inf
         )
 
     def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
-        """Take the header out, so that it never goes on as it came. Several policies: the least.
-
-        Raises Refused: BAD_HEADER, or DEADLINE_PASSED for a caller that does not wait any more.
-        """
-        given: bytes | None = None
-        for name, value in exchange.request.headers:
-            if name == self._header:
-                if given is not None:
-                    raise Refused(BAD_HEADER, self._detail)
-                given = value
-        left_s = self._default_s if given is None else self._take(exchange, given)
-        until = min(exchange.deadline, exchange.started_at + left_s)
-        if until < inf:
-            exchange.deadline = min(until, exchange.started_at + self._max_s)
-            exchange.deadline_header = self._header
-        return onward(exchange)
-
-    def _take(self, exchange: Exchange, given: bytes) -> float:
-        """Return the seconds that a caller still waits, as far as it may."""
-        if not MILLISECONDS.fullmatch(given.strip(b" \t")):
-            raise Refused(BAD_HEADER, self._detail)
-        exchange.request.headers.remove(self._header)
-        left_s = int(given) / 1000
-        if exchange.started_at + left_s <= exchange.clock.monotonic():
-            raise Refused(DEADLINE_PASSED)
-        return left_s
+        """Read the header, then go on or refuse."""
+        return self._countdown.handle(exchange, onward)

@@ -53,13 +53,15 @@ class Admission:
 
     __slots__ = (
         "_clock",
+        "_closed",
         "_gradient",
         "_in_use_cell",
         "_limit_cell",
+        "_metrics",
         "_phase_s",
         "_queue",
         "_shed_cells",
-        "_shown_limit",
+        "_shown",
         "_time_s",
         "_waiting_cell",
         "in_use",
@@ -69,6 +71,8 @@ class Admission:
     def __init__(self, config: Concurrency, clock: Clock, metrics: Metrics, service: str) -> None:
         """Begin with nothing in use. `service` is the label of the metrics."""
         self._clock = clock
+        self._metrics = metrics
+        self._closed = False
         self._gradient: Gradient | None = None
         if isinstance(config.limit, int):
             self.limit = int(config.limit)
@@ -108,8 +112,8 @@ class Admission:
         self._shed_cells = {
             why: [shed.cell(service, level, why) for level in LEVELS] for why in DETAILS
         }
-        self._shown_limit = 0
-        self._show_limit(self.limit)
+        self._shown = (0, 0, 0)
+        metrics.at_scrape(self._show)
 
     def resume(self, previous: Admission) -> None:
         """Go on with the limit that the door before this one had found out."""
@@ -125,7 +129,6 @@ class Admission:
         """
         if self.in_use < self.limit:
             self.in_use += 1
-            self._in_use_cell.value += 1
             return True
         return False
 
@@ -144,7 +147,6 @@ class Admission:
         left_out = self._queue.offer(waiter, priority)
         if left_out is waiter:
             raise self._refusal("full", priority)
-        self._waiting_cell.value += 1
         if left_out is not None:
             self._dismiss(left_out, "full")
         timer = self._clock.after(patience_s, lambda: self._give_up(waiter))
@@ -165,14 +167,13 @@ class Admission:
     def leave(self) -> None:
         """Give the permit back, for the next one that waits."""
         self.in_use -= 1
-        self._in_use_cell.value -= 1
         if self._queue.length:
             self._admit()
 
     def close(self) -> None:
         """Take the limit out of the metrics. What is in or waits goes on as if nothing happened."""
+        self._closed = True
         self._gradient = None
-        self._show_limit(0)
 
     # --- waiting ----------
 
@@ -183,8 +184,8 @@ class Admission:
             if waiter.admitted:
                 # In the same turn as it was let in: the permit goes to the next one.
                 self.leave()
-            elif self._queue.remove(waiter, waiter.priority):
-                self._waiting_cell.value -= 1
+            else:
+                self._queue.remove(waiter, waiter.priority)
             raise
         finally:
             timer.cancel()
@@ -196,10 +197,8 @@ class Admission:
             waiter = self._queue.take()
             if waiter is None:
                 return
-            self._waiting_cell.value -= 1
             if not waiter.outcome.done():  # else its client has gone, and it does not know yet
                 self.in_use += 1
-                self._in_use_cell.value += 1
                 waiter.admitted = True
                 waiter.outcome.set_result("")
 
@@ -209,7 +208,6 @@ class Admission:
 
     def _dismiss(self, waiter: Waiter, why: str) -> None:
         """Tell one that has been taken out of the queue."""
-        self._waiting_cell.value -= 1
         if not waiter.outcome.done():
             waiter.outcome.set_result(why)
 
@@ -220,12 +218,17 @@ class Admission:
     # --- the limit ----------
 
     def _adapt(self, gradient: Gradient) -> None:
-        limit = gradient.limit
-        if limit != self.limit:
-            self.limit = limit
-            self._show_limit(limit)
+        self.limit = gradient.limit
 
-    def _show_limit(self, limit: int) -> None:
-        """Show the difference: two doors may share the number while one takes over."""
-        self._limit_cell.value += limit - self._shown_limit
-        self._shown_limit = limit
+    # --- what is seen of it ----------
+
+    def _show(self) -> None:
+        """Show the differences: two doors may share the numbers while one takes over."""
+        limit, in_use, waiting = self._shown
+        shown = (0 if self._closed else self.limit, self.in_use, self._queue.length)
+        self._limit_cell.value += shown[0] - limit
+        self._in_use_cell.value += shown[1] - in_use
+        self._waiting_cell.value += shown[2] - waiting
+        self._shown = shown
+        if shown == (0, 0, 0):
+            self._metrics.forget_at_scrape(self._show)

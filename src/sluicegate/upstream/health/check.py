@@ -9,13 +9,13 @@ followed; the body is read, for a target that is cut off logs it, but no more th
 from __future__ import annotations
 
 import asyncio
-import functools
 from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sluicegate.errors import UpstreamAnswered, UpstreamReset, UpstreamTimeout
 from sluicegate.metrics import Cell
+from sluicegate.model.resilience import listed
 from sluicegate.model.service import Pool as PoolConfig
 from sluicegate.model.service import Timeouts
 from sluicegate.model.units import Duration
@@ -40,7 +40,6 @@ UNBOUNDED = Timeouts(
 )
 """The one bound on a check is on the whole of it."""
 FIRST_FINAL = 200
-PORTS = {"http": 80, "https": 443}
 
 
 class TargetCheck:
@@ -61,29 +60,23 @@ class TargetCheck:
         self._check = check = config.check
         self._clock = clock
         self._deadlines = deadlines
-        parts = urlsplit(entry.url)
-        host = parts.hostname or ""
-        tls = None
-        if parts.scheme == "https":
-            name = config.tls.server_name or host
-            tls = (functools.partial(contexts.of, config.tls), name)
-        self._pool = Pool(
-            host,
-            parts.port or PORTS[parts.scheme],
-            tls,
+        self._pool = Pool.to(
+            entry.url,
+            config.tls,
             PoolConfig(max_idle=0, dns_refresh=config.pool.dns_refresh),
+            contexts,
             resolver,
             deadlines,
             Cell(),  # connections of checks are no traffic
         )
-        self._host = parts.netloc
-        self._statuses: list[tuple[int, int]] = []
+        self._host = urlsplit(entry.url).netloc
         if check is None:
+            self._statuses: frozenset[int] = frozenset()
             self._within_s = min(float(config.timeouts.connect) or PROBE_S, PROBE_S)
         else:
-            self._host = check.host or parts.netloc
+            self._statuses = listed(check.statuses)
+            self._host = check.host or self._host
             self._within_s = float(check.timeout) or LONGEST_S
-            self._statuses = [_bounds(each) for each in check.statuses]
 
     async def make(self) -> None:
         """Return when the target is well. Raises UpstreamError that says what it is, in time."""
@@ -121,7 +114,7 @@ class TargetCheck:
             status = await answer.outcome
             if not isinstance(status, int):
                 raise status
-            if not any(low <= status <= high for low, high in self._statuses):
+            if status not in self._statuses:
                 raise UpstreamAnswered(status)
         finally:
             if not connection.closed:
@@ -182,9 +175,3 @@ class _Answer:
     def _end(self, outcome: int | Exception) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)
-
-
-def _bounds(statuses: str) -> tuple[int, int]:
-    """Read `200` or `200-299`."""
-    low, _, high = statuses.partition("-")
-    return int(low), int(high or low)
