@@ -80,7 +80,10 @@ class Call:
         self._wait_s = 0.0
 
     async def run(self) -> None:
-        """Make attempts until a response has been passed on. Answers what goes wrong."""
+        """Make attempts until a response has been passed on. Answers what goes wrong.
+
+        Where the service has a limit, the call has its permit already, and gives it back.
+        """
         exchange = self.exchange
         self.service.budget.live += 1
         try:
@@ -105,11 +108,7 @@ class Call:
         except Refused as refused:
             answer(exchange, refused)
         finally:
-            self.service.budget.live -= 1
-            self.answered()
-            body = exchange.request.body
-            if body is not None and not body.ended:
-                body.detach()
+            self._end()
 
     @property
     def expired(self) -> bool:
@@ -135,6 +134,17 @@ class Call:
         if self._retrying:
             self._retrying = False
             self.service.budget.give_back()
+
+    def _end(self) -> None:
+        """Give back what was taken, and wait for nothing more of the client."""
+        service = self.service
+        service.budget.live -= 1
+        self.answered()
+        if service.admission is not None:
+            service.admission.leave()
+        body = self.exchange.request.body
+        if body is not None and not body.ended:
+            body.detach()
 
     def _first(self) -> Attempt:
         if self.until <= self.service.deadlines.now:  # as old as a tick, and costs nothing

@@ -35,17 +35,15 @@ def send(exchange: Exchange, destination: Destination) -> Awaitable[None]:
     exchange.service = service.name
     call = Call(exchange, destination)
     admission = service.admission
-    return call.run() if admission is None else _admitted(call, admission)
+    if admission is None or admission.enter():
+        return call.run()
+    return _queued(call, admission)
 
 
-async def _admitted(call: Call, admission: Admission) -> None:
-    if not admission.enter():
-        try:
-            await admission.wait(call.exchange.priority, call.until)
-        except Refused as refused:
-            answer(call.exchange, Refused(DEADLINE_PASSED) if call.expired else refused)
-            return
+async def _queued(call: Call, admission: Admission) -> None:
     try:
+        await admission.wait(call.exchange.priority, call.until)
+    except Refused as refused:
+        answer(call.exchange, Refused(DEADLINE_PASSED) if call.expired else refused)
+    else:
         await call.run()
-    finally:
-        admission.leave()

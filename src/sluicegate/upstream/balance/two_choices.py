@@ -18,6 +18,8 @@ from sluicegate.upstream.balance import TargetLike
 
 Target = TypeVar("Target", bound=TargetLike)
 
+NOBODY: Container[object] = ()
+"""The default of `exclude`: there is only one empty tuple."""
 DRAWS = 4
 """Draws that may hit a target that cannot be had, before all are looked at."""
 REWEIGH_PICKS = 64
@@ -27,7 +29,7 @@ REWEIGH_PICKS = 64
 class TwoChoices(Generic[Target]):
     """Two draws per pick, whatever the number of targets."""
 
-    __slots__ = ("_left", "_only", "_random", "_targets", "_totals", "_weights")
+    __slots__ = ("_even", "_left", "_only", "_random", "_targets", "_totals", "_weights")
 
     def __init__(self, targets: Sequence[Target], random: Random) -> None:
         """`random` makes the choices; a seeded one makes them again."""
@@ -36,7 +38,7 @@ class TwoChoices(Generic[Target]):
         self._random = random.random
         self._weigh()
 
-    def pick(self, exclude: Container[object] = (), key: int | None = None) -> Target | None:  # noqa: ARG002 - of the protocol
+    def pick(self, exclude: Container[object] = NOBODY, key: int | None = None) -> Target | None:  # noqa: ARG002 - of the protocol
         """Return the better of two; None when none can be had."""
         only = self._only
         if only is not None:
@@ -44,6 +46,10 @@ class TwoChoices(Generic[Target]):
         self._left -= 1
         if self._left <= 0:
             self._weigh()
+        if self._even and exclude is NOBODY:
+            two = self._draw_evenly()
+            if two is not None:
+                return two
         first = self._draw(exclude, None)
         if first is None:
             return self._search(exclude)
@@ -57,7 +63,20 @@ class TwoChoices(Generic[Target]):
     def _weigh(self) -> None:
         self._weights = [target.weight for target in self._targets]
         self._totals = list(accumulate(self._weights))
+        self._even = self._weights[0] if len(set(self._weights)) == 1 else 0
         self._left = REWEIGH_PICKS
+
+    def _draw_evenly(self) -> Target | None:
+        """Return the better of any two, where all have one weight; None where that fails."""
+        targets, draw = self._targets, self._random
+        count = len(targets)
+        at = int(draw() * count)
+        other = at + 1 + int(draw() * (count - 1))
+        first, second = targets[at], targets[other if other < count else other - count]
+        even = self._even
+        if first.weight != even or second.weight != even:
+            return None
+        return self._better(first, second) if first.available and second.available else None
 
     def _draw(self, exclude: Container[object], other: Target | None) -> Target | None:
         """Draw by weight a target that can be had and is not `other`."""
