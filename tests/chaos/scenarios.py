@@ -109,7 +109,8 @@ async def down(at: World, pace: Pace, report: Report) -> None:
         report.after_ejection = Counter(
             f"{each.method} {each.status} {each.problem}"
             for each in at.load.results
-            if ejected < each.started < one_back and not each.ok
+            # What is still under way when all of them are killed is part of that.
+            if ejected < each.started and each.ended <= one_back and not each.ok
         )
     wait = "not" if asked is None else f"{asked - back:.2f} s"
     report.notes.append(f"one of three is asked again {wait} after its return")
