@@ -33,14 +33,24 @@ class Parent:
         self.sampled = sampled
 
 
+def is_trace(value: bytes) -> bool:
+    """Say whether a `traceparent` can be carried on; else the trace has to begin anew."""
+    return _match(value) is not None
+
+
 def parse(value: bytes) -> Parent | None:
     """Read the value of a `traceparent`; None where the trace has to begin anew."""
-    match = _TRACEPARENT.match(value)
-    if match is None or (value.startswith(b"00") and len(value) != _LENGTH):
+    match = _match(value)
+    if match is None:
         return None
     trace_id: bytes = match[1]
     span_id: bytes = match[2]
     return Parent(trace_id.decode("ascii"), span_id.decode("ascii"), match[3] in _FLAGGED)
+
+
+def _match(value: bytes) -> re.Match[bytes] | None:
+    match = _TRACEPARENT.match(value)
+    return None if value.startswith(b"00") and len(value) != _LENGTH else match
 
 
 def written(trace_id: str, span_id: str, *, sampled: bool) -> bytes:

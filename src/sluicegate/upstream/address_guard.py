@@ -20,10 +20,9 @@ from ipaddress import (
     IPv6Address,
     IPv6Network,
     ip_address,
-    ip_network,
 )
 
-from sluicegate.errors import ConfigError, Fault
+from sluicegate.wire.forwarded import read_networks
 
 Address = IPv4Address | IPv6Address
 
@@ -43,16 +42,7 @@ class AddressGuard:
 
     def __init__(self, private_networks: Iterable[str] = ()) -> None:
         """Take CIDR networks or single addresses. Raises ConfigError that names each wrong one."""
-        self._networks: list[IPv4Network | IPv6Network] = []
-        faults = []
-        for index, text in enumerate(private_networks):
-            try:
-                self._networks.append(ip_network(text))
-            except ValueError as error:
-                wrong = f"expected a network such as `10.0.0.0/8` or an address: {error}"
-                faults.append(Fault(f"gateway.private_networks[{index}]", 0, wrong))
-        if faults:
-            raise ConfigError(faults)
+        self._networks = read_networks("gateway.private_networks", private_networks)
 
     def judge(self, addresses: Iterable[str]) -> tuple[list[str], list[str]]:
         """Return those that may be connected to, and those that may not, each in their order."""

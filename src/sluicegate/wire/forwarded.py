@@ -64,6 +64,21 @@ def plain_address(text: str) -> str | None:
     return str(address)
 
 
+def read_networks(setting: str, texts: Iterable[str]) -> list[IPv4Network | IPv6Network]:
+    """Read CIDR networks or single addresses. Raises ConfigError that names each wrong one."""
+    networks: list[IPv4Network | IPv6Network] = []
+    faults: list[Fault] = []
+    for index, text in enumerate(texts):
+        try:
+            networks.append(ip_network(text))
+        except ValueError as error:
+            wrong = f"expected a network such as `10.0.0.0/8` or an address: {error}"
+            faults.append(Fault(f"{setting}[{index}]", 0, wrong))
+    if faults:
+        raise ConfigError(faults)
+    return networks
+
+
 class TrustedProxies:
     """The networks whose word is believed about who is behind them."""
 
@@ -71,20 +86,11 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str]) -> None:
         """Take CIDR networks or single addresses. Raises ConfigError that names each wrong one."""
-        self._networks: list[IPv4Network | IPv6Network] = []
+        self._networks = read_networks("gateway.trusted_proxies", networks)
         self._memo: dict[str, bool] = {}
         self._nodes: dict[str, str | None] = {}
         self.introduced: dict[Ends, Header] = {}
         """What PROXY headers said of connections that are being made, by the socket's ends."""
-        faults = []
-        for index, text in enumerate(networks):
-            try:
-                self._networks.append(ip_network(text))
-            except ValueError as error:
-                wrong = f"expected a network such as `10.0.0.0/8` or an address: {error}"
-                faults.append(Fault(f"gateway.trusted_proxies[{index}]", 0, wrong))
-        if faults:
-            raise ConfigError(faults)
 
     def contains(self, ip: str) -> bool:
         """Whether the address is in one of the networks. What is no address is in none."""

@@ -236,14 +236,17 @@ class Attempt:
         service = call.service
         now = exchange.clock.monotonic()
         self.judgement.head(status, now)
-        if status == UNAVAILABLE:
+        retried = status in service.retry_statuses
+        asked_s = 0.0
+        if retried or status == UNAVAILABLE:
             asked = headers.get(b"retry-after")
-            if asked is not None:
-                self.target.standing.set_aside(seconds_of(asked, exchange.clock.wall_us()))
+            asked_s = 0.0 if asked is None else seconds_of(asked, exchange.clock.wall_us())
+        if status == UNAVAILABLE:
+            self.target.standing.set_aside(asked_s)
         if call.hedge is not None and not call.hedge.claims(self, status, now):
             self._drop(UpstreamAnswered(status))
             return
-        if status in service.retry_statuses and call.repeats_answer(self, status, headers):
+        if retried and call.repeats_answer(self, status, asked_s):
             self._drop(UpstreamAnswered(status))
             return
         call.answered()

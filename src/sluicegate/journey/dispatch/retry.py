@@ -26,12 +26,10 @@ from sluicegate.errors import (
 from sluicegate.journey.dispatch.attempt import Attempt
 from sluicegate.journey.dispatch.hedge import Hedge
 from sluicegate.journey.dispatch.judgement import EARLY_S
-from sluicegate.journey.dispatch.retry_after import seconds_of
 from sluicegate.journey.run import answer
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
-    from sluicegate.headers import Headers
     from sluicegate.upstream.destination import Destination
     from sluicegate.upstream.target import Target
 
@@ -172,12 +170,13 @@ class Call:
 
     # --- whether there is another attempt ----------
 
-    def repeats_answer(self, attempt: Attempt, status: int, headers: Headers) -> bool:
-        """Whether another attempt is made instead of passing this answer on. If so, it must be."""
+    def repeats_answer(self, attempt: Attempt, status: int, asked_s: float) -> bool:
+        """Whether another attempt is made instead of passing this answer on. If so, it must be.
+
+        `asked_s` is what the answer's `Retry-After` asks for.
+        """
         if not attempt.can_repeat(reached=True):
             return False
-        asked = headers.get(b"retry-after")
-        asked_s = 0.0 if asked is None else seconds_of(asked, self.exchange.clock.wall_us())
         other = self._other(attempt)
         if other is None or other in self.tried:
             if asked_s > self.service.config.retry.max_wait:

@@ -19,6 +19,7 @@ from sluicegate.errors import (
 )
 from sluicegate.exchange import Request
 from sluicegate.headers import Headers
+from sluicegate.telemetry.trace import is_trace
 from sluicegate.wire.http1.names import RequestField
 from sluicegate.wire.target import parse_host, parse_target
 
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 
 _ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}\Z")
 """What a client may choose as a request id: anything else is replaced."""
-
-_TRACEPARENT = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:\Z|-)"
-)
-"""W3C Trace Context, level 1; a version above 00 may go on after its flags."""
-_TRACEPARENT_BYTES = 55
-"""Of version 00."""
 
 IDS_AT_ONCE = 256
 """One call to the kernel for so many ids."""
@@ -165,20 +159,13 @@ class Head:
         if given is None or not _ID.match(given):
             given = fresh or context.hex()
         request.request_id = given.decode("ascii")
-        request.own_trace = not _is_trace(trace)
+        request.own_trace = trace is None or not is_trace(trace)
         if trace is None or request.own_trace:
             if trace is not None:
                 self.headers.remove(b"tracestate")  # it belongs to what could not be read
             fresh = fresh or context.hex()
             trace = b"00-" + fresh + b"-" + fresh[8:24] + b"-00"
         request.headers += ((b"x-request-id", given), (b"traceparent", trace))
-
-
-def _is_trace(value: bytes | None) -> bool:
-    """Whether a `traceparent` can be carried on (W3C Trace Context, "Versioning")."""
-    if value is None or not _TRACEPARENT.match(value):
-        return False
-    return len(value) == _TRACEPARENT_BYTES or not value.startswith(b"00")
 
 
 class IdSource:
