@@ -2,6 +2,10 @@
 
 A request is under several limits at once and takes from all of them, or from none: a refused
 request charges nothing anywhere. Every number is an integer: microseconds, and units of the limit.
+
+Limits of one place that count the same subject are a `Group` and are kept under one key. An `Ask`
+is one request's wish of one group. What a request has to give back (a reserved cost, a slot) it
+takes under a `ticket`, a text that no other request uses; giving back twice changes nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ from typing import Protocol
 
 NEVER = -1
 """`retry_after_us` of a cost that is more than the limit ever holds."""
+EXACT = 2**52
+"""Whole numbers up to here are exact in a double as well, which Lua counts in."""
 
-Counts = tuple[int, ...]
+Counts = tuple[int | str, ...]
 """What an algorithm keeps per subject. None stands for a subject that was not seen lately."""
 
 
@@ -20,8 +26,9 @@ class Outcome:
     """What one limit says to one request.
 
     `limit` is the most that can be had at an instant, `remaining` what is left of it now, rounded
-    down. `reset_us` is the time until the limit is as if never used, `retry_after_us` the time
-    until this cost can be had (0 when it was, `NEVER` when it never can); both rounded up.
+    down, never below 0. `reset_us` is the time until the limit is as if never used,
+    `retry_after_us` the time until this cost can be had (0 when it was, `NEVER` when it never can);
+    both rounded up. Admitted with a `retry_after_us` above 0: go on after that time, not before.
     """
 
     __slots__ = ("admitted", "limit", "remaining", "reset_us", "retry_after_us")
@@ -45,31 +52,97 @@ class Outcome:
 class Algorithm(Protocol):
     """One way to count, with its numbers. Immutable: what changes is in the state."""
 
+    @property
+    def code(self) -> str:
+        """The name of its Lua form, a file of `state/scripts/algorithms/`."""
+
+    @property
+    def limit(self) -> int:
+        """The most that can be had at an instant."""
+
+    @property
+    def numbers(self) -> tuple[int | str, ...]:
+        """What its Lua form is told, in that order."""
+
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:
         """Say whether `cost` may be had at `now_us`, and what to keep then.
 
         Pure. Refused, the counts are as before. A time before one seen already counts as that one.
         """
 
+    def adjust(self, counts: Counts | None, now_us: int, taken_us: int, change: int) -> Counts:
+        """Charge `change` more for what was taken at `taken_us`, or give back where below 0.
 
-class Take:
-    """A wish: `cost` units of the limit `algorithm`, counted under `prefix` and a subject.
+        Pure; never refuses. What would be given back too late to be exact is kept instead.
+        """
 
-    `prefix` names the limit; those of one call differ from each other. Wishes say nothing of a
-    request, so they are made once and used for all.
+    def share(self, workers: int, place: int) -> Algorithm | None:
+        """Return the part of the limit that worker number `place` (from 0) of `workers` may admit.
+
+        The parts of all workers add up to the limit (windows) or to its rate; None admits nothing.
+        """
+
+
+class Limit:
+    """One limit of a group.
+
+    `label` tells it from the others of its group and says nothing of its numbers, so that counts
+    outlive a change of these: `fixed-60`, `bucket-1`.
     """
 
-    __slots__ = ("algorithm", "cost", "prefix")
+    __slots__ = ("algorithm", "label")
 
-    def __init__(self, prefix: str, algorithm: Algorithm, cost: int) -> None:
-        """Keep the wish."""
-        self.prefix = prefix
+    def __init__(self, label: str, algorithm: Algorithm) -> None:
+        """Keep the limit."""
+        self.label = label
         self.algorithm = algorithm
+
+
+class Group:
+    """Limits of one place that count the same subject, in the same unit. Made at load.
+
+    `place` names it in keys; groups with the same place share counts. `settles`: costs are known
+    only afterwards. `shadow`: it is taken from where it fits, and refuses nobody. `slots`: its one
+    limit counts what is under way, by tickets.
+    """
+
+    __slots__ = ("limits", "place", "settles", "shadow", "slots")
+
+    def __init__(
+        self,
+        place: str,
+        limits: Sequence[Limit],
+        *,
+        settles: bool = False,
+        shadow: bool = False,
+    ) -> None:
+        """Keep the group."""
+        self.place = place
+        self.limits = tuple(limits)
+        self.settles = settles
+        self.shadow = shadow
+        self.slots = self.limits[0].algorithm.code == "slots"
+
+
+class Ask:
+    """One request's wish: `cost` units of every limit of `group`, counted for `subject`."""
+
+    __slots__ = ("cost", "group", "subject")
+
+    def __init__(self, group: Group, subject: str, cost: int = 1) -> None:
+        """Keep the wish."""
+        self.group = group
+        self.subject = subject
         self.cost = cost
 
 
 class Verdict:
-    """The answer: whether everything was taken (else nothing was), and what each limit says."""
+    """The answer: whether everything was taken (else nothing was), and what each limit says.
+
+    `outcomes` are in the order of the asks, and within an ask in that of its limits. Where another
+    limit refused, one that would have admitted says what is left without the request. Shadow groups
+    have no say in `admitted`; their outcomes tell.
+    """
 
     __slots__ = ("admitted", "outcomes")
 
@@ -79,8 +152,69 @@ class Verdict:
         self.outcomes = outcomes
 
 
-class LimitState(Protocol):
-    """Where limits are counted."""
+class Block:
+    """Units of one limit that were lent to a worker, to be spent without asking.
 
-    async def take(self, takes: Sequence[Take], subject: str) -> Verdict:
-        """Take everything for `subject`, or nothing. `outcomes` are in the order of `takes`."""
+    `granted` may be 0. `ends_us` is the time from the decision until it must not be spent any more.
+    `lent` is what all workers together have been lent and not given back, this block included.
+    `outcome` is what the limit says after it.
+    """
+
+    __slots__ = ("ends_us", "granted", "lent", "outcome")
+
+    def __init__(self, granted: int, ends_us: int, lent: int, outcome: Outcome) -> None:
+        """Keep the numbers."""
+        self.granted = granted
+        self.ends_us = ends_us
+        self.lent = lent
+        self.outcome = outcome
+
+
+class Crew:
+    """Who else counts in the same state: `workers` were alive lately, of which we are `place`."""
+
+    __slots__ = ("place", "workers")
+
+    def __init__(self, workers: int, place: int) -> None:
+        """`place` counts from 0 in an order that all workers see alike."""
+        self.workers = workers
+        self.place = place
+
+
+class LimitState(Protocol):
+    """Where limits are counted. Everything raises StateAway when it cannot be asked in time."""
+
+    @property
+    def several(self) -> bool:
+        """Whether groups of one take may lie on several nodes, so that takes are given back."""
+
+    async def take(self, asks: Sequence[Ask], ticket: str = "") -> Verdict:
+        """Take everything, or nothing.
+
+        `ticket` is needed where a group `settles` or has `slots`; a state that parts groups over
+        several nodes needs it too, and makes one where it is empty.
+        """
+
+    async def settle(self, asks: Sequence[Ask], ticket: str, costs: Sequence[int]) -> None:
+        """Say what the taken asks cost in the end (one for each ask), and free their slots.
+
+        The asks are those of the take. Does nothing for a ticket that took nothing or is settled.
+        """
+
+    async def refresh(self, held: Sequence[tuple[Ask, str]]) -> None:
+        """Keep slots, by their tickets, from expiring."""
+
+    async def lend(self, ask: Ask, wants: Sequence[int], block: str) -> list[Block]:
+        """Lend up to `wants` units of each limit of a group whose algorithms are `Leased`.
+
+        `block` is the ticket to give back under.
+        """
+
+    async def give_back(self, ask: Ask, block: str, unspent: Sequence[int]) -> None:
+        """Give back what is left of a block. Too late, or a second time, it changes nothing."""
+
+    async def present(self, worker: str) -> Crew:
+        """Say that `worker` is alive, and learn who is. Asked every second."""
+
+    def close(self) -> None:
+        """Let go of timers and connections."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
-from sluicegate.state.contract import NEVER
+from sluicegate.state.contract import EXACT, NEVER
 
 SECOND = 1_000_000
 DAY = 86400 * SECOND
@@ -79,3 +80,35 @@ def test_time_that_goes_on_admits_at_most_the_limit_in_each_window(
             then_us = now_us + outcome.retry_after_us
             assert window.decide(counts, then_us, cost)[0].admitted
             assert not window.decide(counts, then_us - 1, cost)[0].admitted
+
+
+def test_what_is_given_back_is_only_of_the_window_that_it_was_taken_in() -> None:
+    window = FixedWindow(3, SECOND)
+    counts = window.decide(None, MIDNIGHT, 3)[1]
+    assert window.adjust(counts, MIDNIGHT + 9, MIDNIGHT, -2) == (MIDNIGHT, 1)
+    assert window.adjust(counts, MIDNIGHT + 9, MIDNIGHT, -9) == (MIDNIGHT, 0)
+    later = MIDNIGHT + SECOND
+    counts = window.decide(counts, later, 2)[1]
+    assert window.adjust(counts, later, MIDNIGHT, -2) == counts
+    assert window.adjust(None, later, MIDNIGHT, -2) == (later, 0)
+
+
+def test_a_cost_that_was_more_than_reserved_is_charged_to_the_window_that_is_now() -> None:
+    window = FixedWindow(3, SECOND)
+    counts = window.decide(None, MIDNIGHT, 3)[1]
+    later = MIDNIGHT + SECOND
+    assert window.adjust(counts, later, MIDNIGHT, 5) == (later, 5)
+    outcome = window.decide((later, 5), later, 1)[0]
+    assert (outcome.admitted, outcome.remaining) == (False, 0)
+    assert window.adjust((later, 5), later, later, EXACT) == (later, EXACT)
+
+
+def test_parts_of_workers_add_up_to_the_limit() -> None:
+    parts = [FixedWindow(5, SECOND).share(3, place) for place in range(3)]
+    assert [part.limit for part in parts if part] == [2, 2, 1]
+    assert FixedWindow(1, SECOND).share(2, 1) is None
+
+
+def test_a_limit_too_great_to_count_is_refused() -> None:
+    with pytest.raises(ValueError, match="write at most"):
+        FixedWindow(EXACT + 1, SECOND)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.journey.limit.algorithms.token_bucket import EXACT, TokenBucket
-from sluicegate.state.contract import NEVER, Counts, Outcome
+from sluicegate.journey.limit.algorithms.token_bucket import TokenBucket, debt_at
+from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -110,7 +110,7 @@ def test_a_refused_request_charges_nothing(
 ) -> None:
     for now, _, outcome, before, after in play(bucket, history):
         if not outcome.admitted:
-            assert after == (before or (0, now))
+            assert after == (before or (0, now, bucket.unit))
 
 
 @given(BUCKETS, HISTORY, st.integers(1, 30))
@@ -157,3 +157,113 @@ def test_waiting_longer_never_leaves_less(
         later = bucket.decide(counts, now + wait_us, cost)[0]
         assert later.admitted >= sooner.admitted
         assert later.remaining >= sooner.remaining or later.admitted > sooner.admitted
+
+
+SETTLED = st.lists(
+    st.tuples(
+        st.integers(0, 2 * SECOND),
+        st.integers(0, 30),
+        st.integers(0, 30),
+        st.integers(0, 5 * SECOND) | st.integers(0, 200),
+    ),
+    max_size=25,
+)
+
+
+@given(BUCKETS, SETTLED)
+def test_with_what_is_given_back_it_still_admits_at_most_burst_plus_rate_times_time(
+    bucket: TokenBucket, history: list[tuple[int, int, int, int]]
+) -> None:
+    now, events = START, []
+    for number, (pause_us, _, _, lasts_us) in enumerate(history):
+        now += pause_us
+        events += [(now, 0, number), (now + lasts_us, 1, number)]
+    counts: Counts | None = None
+    taken: dict[int, tuple[int, int]] = {}
+    for now, settled, number in sorted(events):
+        _, cost, unspent, _ = history[number]
+        if not settled:
+            outcome, counts = bucket.decide(counts, now, cost)
+            if outcome.admitted:
+                taken[number] = (now, cost)
+        elif number in taken:
+            then, cost = taken[number]
+            unspent = min(cost, unspent)
+            counts = bucket.adjust(counts, now, then, -unspent)
+            taken[number] = (then, cost - unspent)
+        owed, since = 0, START
+        for then, cost in [*sorted(taken.values()), (now, 0)]:
+            owed = max(0, owed - (then - since) * bucket.refill) + cost * bucket.unit
+            since = then
+        assert debt_at(counts, now, bucket.unit, bucket.refill)[0] >= owed
+    spent = sorted(taken.values())
+    for first, (since, _) in enumerate(spent):
+        total = 0
+        for then, cost in spent[first:]:
+            total += cost
+            assert (total - bucket.burst) * bucket.period_us <= (then - since) * bucket.rate
+
+
+def test_what_is_given_back_at_once_is_given_back_in_full() -> None:
+    bucket = TokenBucket(10, SECOND, 20)
+    counts = bucket.decide(None, START, 15)[1]
+    assert bucket.adjust(counts, START, START, -10) == bucket.decide(None, START, 5)[1]
+    assert bucket.adjust(counts, START, START, -99)[0] == 0
+    assert bucket.adjust(None, START, START, -1)[0] == 0
+
+
+def test_what_time_may_have_paid_back_is_not_given_back_again() -> None:
+    bucket = TokenBucket(10, SECOND, 20)
+    counts = bucket.decide(None, START, 15)[1]
+    later = START + SECOND // 2  # 5 are paid back
+    assert bucket.decide(bucket.adjust(counts, later, START, -10), later, 0)[0].remaining == 15
+    assert bucket.decide(bucket.adjust(counts, later, START, -5), later, 0)[0].remaining == 10
+
+
+def test_a_cost_that_was_more_than_reserved_is_owed() -> None:
+    bucket = TokenBucket(10, SECOND, 20)
+    counts = bucket.adjust(None, START, START, 50)
+    outcome = bucket.decide(counts, START, 1)[0]
+    assert (outcome.admitted, outcome.remaining, outcome.retry_after_us) == (False, 0, 3_100_000)
+    assert bucket.adjust(counts, START, START, EXACT)[0] == EXACT
+    assert bucket.adjust(counts, START, START, 2**70)[0] == EXACT
+
+
+@given(BUCKETS, BUCKETS, HISTORY)
+def test_a_changed_rate_keeps_the_debt_rounded_up(
+    old: TokenBucket, new: TokenBucket, history: list[tuple[int, int]]
+) -> None:
+    for now, _, _, _, counts in play(old, history):
+        debt, at_us, unit = counts
+        assert unit == old.unit
+        seen, then = debt_at(counts, min(now, at_us), new.unit, new.refill)
+        assert then == at_us
+        if unit == new.unit:
+            assert seen == debt
+        else:
+            assert (seen - 1) * unit < debt * new.unit <= seen * unit
+        outcome = new.decide(counts, now, 1)[0]
+        assert 0 <= outcome.remaining <= new.burst
+        if not outcome.admitted:
+            then = now + outcome.retry_after_us
+            assert new.decide(counts, then, 1)[0].admitted
+            assert not new.decide(counts, then - 1, 1)[0].admitted
+
+
+@given(BUCKETS, st.integers(1, 70))
+def test_parts_of_workers_add_up_to_the_rate_and_the_burst(
+    bucket: TokenBucket, workers: int
+) -> None:
+    parts = [bucket.share(workers, place) for place in range(workers)]
+    assert {(part.rate, part.period_us) for part in parts if part} == {
+        (bucket.rate, bucket.period_us * workers)
+    }
+    assert sum(part.burst for part in parts if part) == max(bucket.burst, workers)
+
+
+def test_a_part_too_fine_to_count_exactly_has_a_smaller_burst() -> None:
+    whole = TokenBucket(999_983, 86400 * SECOND, 52124)
+    part = whole.share(2, 0)
+    assert part
+    assert part.burst == 26062
+    assert TokenBucket(1, EXACT, 1).share(2, 0) is None

@@ -9,30 +9,36 @@ back a whole number of them: nothing is ever rounded but what the caller is told
 from __future__ import annotations
 
 from math import gcd
+from typing import cast
 
-from sluicegate.state.contract import NEVER, Counts, Outcome
-
-EXACT = 2**52
-"""Whole numbers up to here are exact in a double as well, which other back ends count in."""
+from sluicegate.journey.limit.algorithms.portion import portion
+from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
 
 class TokenBucket:
     """`rate` units per `period_us`, and up to `burst` at an instant.
 
-    Counts: the debt in fractions of a unit, and the time in µs at which that was the debt.
+    In any time t it admits at most burst + rate * t. Numbers: the fractions of a unit, how many of
+    them a microsecond pays back, the burst. Counts: the debt in fractions, the time in µs at which
+    that was the debt, and how many fractions a unit had then.
     """
 
-    __slots__ = ("burst", "capacity", "period_us", "rate", "refill", "unit")
+    __slots__ = (
+        "burst", "capacity", "code", "limit", "numbers", "period_us", "rate", "refill", "unit",
+    )  # fmt: skip
 
     def __init__(self, rate: int, period_us: int, burst: int) -> None:
         """Find the fraction. Raises ValueError when a full bucket has too many to count."""
         common = gcd(rate, period_us)
+        self.code = "bucket"
         self.rate = rate
         self.period_us = period_us
         self.burst = burst
+        self.limit = burst
         self.unit = period_us // common
         self.refill = rate // common
         self.capacity = burst * self.unit
+        self.numbers: tuple[int | str, ...] = (self.unit, self.refill, burst)
         if self.capacity > EXACT:
             raise ValueError(
                 f"burst {burst} cannot be counted exactly at this rate: write at most "
@@ -41,20 +47,62 @@ class TokenBucket:
 
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:
         """Say whether `cost` may be had at `now_us`, and what to keep then. Pure."""
-        if counts is None:
-            counts = (0, now_us)
-        debt, at_us = counts
-        if now_us > at_us:
-            debt = max(0, debt - (now_us - at_us) * self.refill)
-            at_us = now_us
+        debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
         # Where the clock was set back, waiting lasts until it has caught up, and then as usual.
         behind_us = at_us - now_us
-        after = debt + cost * self.unit
-        room = self.capacity - after
-        if room < 0:
-            retry_us = NEVER if cost > self.burst else behind_us - room // self.refill
-            left = (self.capacity - debt) // self.unit
-            reset_us = behind_us - -debt // self.refill
-            return Outcome(False, self.burst, left, reset_us, retry_us), counts
-        reset_us = behind_us - -after // self.refill
-        return Outcome(True, self.burst, room // self.unit, reset_us, 0), (after, at_us)
+        if cost <= self.burst:
+            after = debt + cost * self.unit
+            room = self.capacity - after
+            if room >= 0:
+                reset_us = behind_us - -after // self.refill
+                outcome = Outcome(True, self.burst, room // self.unit, reset_us, 0)
+                return outcome, (after, at_us, self.unit)
+            retry_us = behind_us - room // self.refill
+        else:
+            retry_us = NEVER
+        left = max(0, (self.capacity - debt) // self.unit)
+        reset_us = behind_us - -debt // self.refill
+        kept = counts or (0, at_us, self.unit)
+        return Outcome(False, self.burst, left, reset_us, retry_us), kept
+
+    def adjust(self, counts: Counts | None, now_us: int, taken_us: int, change: int) -> Counts:
+        """Charge `change` more, or give back where below 0. Pure.
+
+        Given back is what time cannot have paid back already: had less been taken at `taken_us`,
+        the debt might have been nothing for all the time since, and what time did pay back then is
+        owed to nobody. So at most the change less what (now - taken) pays back. A debt stops
+        growing at `EXACT`.
+        """
+        debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
+        if change > 0:
+            debt = EXACT if change > EXACT // self.unit else min(EXACT, debt + change * self.unit)
+        else:
+            paid = max(0, at_us - taken_us) * self.refill
+            debt = max(0, debt - max(0, -change * self.unit - paid))
+        return (debt, at_us, self.unit)
+
+    def share(self, workers: int, place: int) -> TokenBucket | None:
+        """Return a bucket of an equal part of the rate: together they refill as this one does.
+
+        Their bursts add up to this burst, or to one for each worker where that is more.
+        """
+        period_us = self.period_us * workers
+        unit = period_us // gcd(self.rate, period_us)
+        burst = min(max(1, portion(self.burst, workers, place)), EXACT // unit)
+        return TokenBucket(self.rate, period_us, burst) if burst else None
+
+
+def debt_at(counts: Counts | None, now_us: int, unit: int, refill: int) -> tuple[int, int]:
+    """Return the debt in fractions of which a unit has `unit`, and the time at which it is that.
+
+    Counts in other fractions are from before the limit was changed: the debt in units stays. It is
+    rounded up, and never above `EXACT`.
+    """
+    if counts is None:
+        return 0, now_us
+    debt, at_us, stored_unit = cast("tuple[int, int, int]", counts)
+    if stored_unit != unit:
+        debt = min(EXACT, -(-debt * unit // stored_unit))
+    if now_us > at_us:
+        return max(0, debt - (now_us - at_us) * refill), now_us
+    return debt, at_us
