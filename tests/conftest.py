@@ -17,6 +17,7 @@ from support.effort import EXAMPLES
 if TYPE_CHECKING:
     from support.gateway import Gateway
     from support.upstreams import Script, Upstream
+    from support.valkey import Valkey
 
 hypothesis.settings.register_profile(
     "house",
@@ -104,3 +105,20 @@ def start_upstream() -> Iterator[Callable[[Script], Upstream]]:
 
     with ExitStack() as stack:
         yield lambda script: stack.enter_context(in_thread(Upstream(script)))
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """Return a real Valkey on a Unix socket, one for all tests, with what others left in it."""
+    from support.valkey import Valkey  # noqa: PLC0415 - same
+
+    with Valkey(tmp_path_factory.mktemp("valkey"), unix=True) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(shared_valkey: Valkey) -> Valkey:
+    """Return the same one, empty. A test that ends or pauses a server starts its own."""
+    with shared_valkey.client() as client:
+        client.flushall()
+    return shared_valkey

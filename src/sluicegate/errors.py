@@ -3,6 +3,7 @@
     SluicegateError
     ├── ConfigError        what an operator wrote cannot be used; holds every fault found
     ├── Refused            the exchange ends with a local answer; knows its problem
+    ├── StateAway          the state cannot be asked in time; limits do what their `away` says
     └── UpstreamError      an attempt at a target failed
         ├── ConnectFailed      nothing was sent: refused, unreachable, TLS, DNS
         ├── ConnectTimeout     nothing was sent: no connection in time
@@ -23,20 +24,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TYPE_PREFIX = "urn:sluicegate:problem:"
+REGISTRY = "https://iana.org/assignments/http-problem-types#"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One kind of answer the gateway gives itself. `slug` is stable: clients may match on it."""
+    """One kind of answer the gateway gives itself. `slug` is stable: clients may match on it.
+
+    `registered` is said of problems that IANA's registry (or a draft for it) has a type for.
+    """
 
     slug: str
     status: int
     title: str
+    registered: bool = False
 
     @property
     def type(self) -> str:
         """The RFC 9457 `type` member."""
-        return TYPE_PREFIX + self.slug
+        return (REGISTRY if self.registered else TYPE_PREFIX) + self.slug
 
 
 MALFORMED = Problem("malformed-request", 400, "The request is not valid HTTP/1.1")
@@ -51,7 +57,10 @@ CLIENT_TIMEOUT = Problem("client-timeout", 408, "The request did not arrive in t
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request body is too large")
 TARGET_TOO_LONG = Problem("target-too-long", 414, "The request target is too long")
 EXPECTATION_FAILED = Problem("expectation-failed", 417, "The expectation cannot be met")
-RATE_LIMITED = Problem("rate-limited", 429, "The caller has used up a limit")
+QUOTA_EXCEEDED = Problem("quota-exceeded", 429, "The caller has used up a limit", registered=True)
+ABNORMAL_USAGE = Problem(
+    "abnormal-usage-detected", 429, "The caller has failed too often", registered=True
+)
 HEADERS_TOO_LARGE = Problem("headers-too-large", 431, "The request headers are too large")
 CLIENT_GONE = Problem("client-gone", 499, "The client went away before the answer")
 INTERNAL = Problem("internal-error", 500, "The gateway failed to handle the request")
@@ -59,6 +68,9 @@ NOT_IMPLEMENTED = Problem("not-implemented", 501, "The gateway does not do this"
 UPSTREAM_FAILED = Problem("upstream-failed", 502, "The service did not give a valid response")
 UPSTREAM_UNREACHABLE = Problem("upstream-unreachable", 503, "The service cannot be reached")
 UNAVAILABLE = Problem("unavailable", 503, "The gateway cannot take the request now")
+REDUCED_CAPACITY = Problem(
+    "temporary-reduced-capacity", 503, "Limits cannot be counted now", registered=True
+)
 OVERLOADED = Problem("overloaded", 503, "The service has more requests than it can take")
 MAINTENANCE = Problem("maintenance", 503, "The service is being worked on")
 FAULT_INJECTED = Problem("fault-injected", 503, "A fault was injected, with the status of a drill")
@@ -110,6 +122,10 @@ class Refused(SluicegateError):
         self.problem = problem
         self.detail = detail
         self.headers = headers
+
+
+class StateAway(SluicegateError):
+    """The state did not answer in time, or is known not to."""
 
 
 class UpstreamError(SluicegateError):

@@ -144,12 +144,80 @@ class Management(Resource, frozen=True, kw_only=True):
     )
 
 
+Secret = Annotated[str, Meta(min_length=1)]
+
+
+class StateTls(Resource, frozen=True, kw_only=True):
+    """TLS 1.2 or newer towards the state. The server's certificate and name are verified."""
+
+    ca: Annotated[
+        str | None, Meta(description="PEM file of authorities; without it, the system's.")
+    ] = None
+    certificate: Annotated[
+        str | None, Meta(description="PEM file of our certificate, where the server asks for one.")
+    ] = None
+    key: Annotated[str | None, Meta(description="PEM file of its private key.")] = None
+
+
 class State(Resource, frozen=True, kw_only=True):
     """Where limits are counted."""
 
     url: Annotated[
-        Literal["memory://"], Meta(description="`memory://`: in the process, so one worker only.")
+        str,
+        Meta(
+            pattern=r"^(memory://|unix://|rediss?(\+sentinel|\+cluster)?://)[^?#\s@]*$(?!\n)",
+            description="`memory://`: in the process; with several workers in an embedded Valkey of "
+            "this replica's own (extra `embedded`). `redis://host:port/0`, "
+            "`unix:///run/valkey.sock`: one Redis or Valkey, 6.2 or newer. "
+            "`redis+sentinel://host:port,host:port/primary-name`: the primary that Sentinels name. "
+            "`redis+cluster://host:port,host:port`: a cluster. `rediss` in place of `redis`: TLS.",
+            extra={
+                "expected": "`memory://`, `unix:///path`, `redis://host:port/0`, "
+                "`redis+sentinel://host:port,host:port/primary-name` or "
+                "`redis+cluster://host:port,host:port` (`rediss` for TLS); "
+                "`username` and `password` are settings of their own"
+            },
+        ),
     ] = "memory://"
+    username: Annotated[Secret | None, Meta(description="ACL user; without it, `default`.")] = None
+    password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = None
+    sentinel_username: Annotated[Secret | None, Meta(description="ACL user at the Sentinels.")] = (
+        None
+    )
+    sentinel_password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = (
+        None
+    )
+    tls: Annotated[StateTls | None, Meta(description="Files for `rediss`.")] = None
+    timeout: Annotated[
+        Duration,
+        Meta(
+            description="Of one call; then the limits do what their `away` says. Above 0. "
+            "envoyproxy/ratelimit's filter in Envoy: 20 ms."
+        ),
+    ] = Duration(0.025)
+    connect_timeout: Annotated[
+        Duration,
+        Meta(description="Connecting, TLS and AUTH together. Above 0. Recovery may take it."),
+    ] = Duration(0.5)
+    namespace: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_.-]{1,32}$(?!\n)",
+            description="First part of every key, for servers that keep other things too.",
+            extra={"expected": "1 to 32 of letters, digits and `_.-`"},
+        ),
+    ] = "sg"
+    expected_workers: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Workers of all replicas together, for `away: share` as long as this "
+            "worker has not seen the state. Without it: the workers of this replica.",
+        ),
+    ] = None
+
+    def __repr__(self) -> str:
+        """Show what is no secret."""
+        return f"State(url={self.url!r}, namespace={self.namespace!r}, …)"
 
 
 class Region(Resource, frozen=True, kw_only=True):
@@ -166,6 +234,15 @@ class Region(Resource, frozen=True, kw_only=True):
     zone: Annotated[
         str | None, Meta(description="Availability zone; targets in the same one are preferred.")
     ] = None
+    of: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="How many regions share the limits of mode `eventual`. Each admits at most "
+            "1.5 times the limit divided by `of` (never more than the limit).",
+        ),
+    ] = 1
 
 
 class Tracing(Resource, frozen=True, kw_only=True):

@@ -10,18 +10,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
 from sluicegate.clock import Clock
 from sluicegate.exchange import Client, Exchange, Request, Response, answer_for
 from sluicegate.headers import Headers
+from sluicegate.journey.limit.away import Away
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
+from sluicegate.state.contract import Crew, LimitState
+from sluicegate.state.live import LiveView
 from sluicegate.state.memory import MemoryState
 from sluicegate.wire.body import RequestBody
 from support.mock_clock import MockClock
 
+TURNS = 4
 Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 Onward = Callable[[Exchange], Awaitable[None]]
 
@@ -161,16 +166,31 @@ def run(policy: Any, asked: Exchange, onward: Onward | None = None) -> ClientSid
             if refused is not error:
                 raise
             asked.refuse(refused.problem, refused.detail, refused.headers)
+        for _ in range(TURNS):  # for what is settled beside the exchange
+            await asyncio.sleep(0)
 
     asyncio.run(work())
     return sink(asked)
 
 
-def parts(clock: Clock, scope: str = "route:things") -> Parts:
-    """Return parts with a state and metrics of their own."""
+def parts(
+    clock: Clock, scope: str = "route:things", state: LimitState | None = None, workers: int = 1
+) -> Parts:
+    """Return parts with metrics of their own, and a state of their own unless one is given."""
     metrics = Metrics()
-    state = MemoryState(clock, metrics)
-    return Parts(clock=clock, metrics=metrics, state=state, write_log=lambda _: None, scope=scope)
+    local = MemoryState(clock, metrics)
+    used = local if state is None else state
+    away = Away(local, LiveView(used, clock, metrics, "worker", Crew(workers, 0)))
+    numbers = count(1)
+    return Parts(
+        clock=clock,
+        metrics=metrics,
+        state=used,
+        away=away,
+        ticket=lambda: f"ticket-{next(numbers)}",
+        write_log=lambda _: None,
+        scope=scope,
+    )
 
 
 def counted(made: Parts, family: str, *labels: str) -> float:

@@ -22,7 +22,7 @@ from support.pages import ROOT, Block, Command, blocks, commands
 from support.ports import eventually, free_port, listens
 from support.raw_http import get
 
-PORTS = re.compile(r"(?<![\d.])(808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
+PORTS = re.compile(r"(?<![\d.])(6380|808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
 GATEWAY = re.compile(
     r"(?:SLUICEGATE_MANAGEMENT_LISTEN=(\S+)\s+)?sluicegate (?:run (\S+)|quickstart) .*&$", re.DOTALL
 )

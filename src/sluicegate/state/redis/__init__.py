@@ -1,0 +1,1 @@
+"""Limits counted in Redis or Valkey: one server, the primary of Sentinels, or a cluster."""
