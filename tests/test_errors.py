@@ -31,7 +31,9 @@ def test_every_problem_has_a_type_of_its_own_that_reads_well() -> None:
     assert len(set(slugs)) == len(slugs) > 15
     for problem in PROBLEMS:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.slug)
-        assert problem.type == "urn:sluicegate:problem:" + problem.slug
+        registry = "https://iana.org/assignments/http-problem-types#"
+        prefix = registry if problem.registered else "urn:sluicegate:problem:"
+        assert problem.type == prefix + problem.slug
         assert 400 <= problem.status <= 599
         assert problem.title
 

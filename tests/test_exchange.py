@@ -9,7 +9,7 @@ import pytest
 
 from sluicegate.errors import (
     INTERNAL,
-    RATE_LIMITED,
+    QUOTA_EXCEEDED,
     UPSTREAM_TIMEOUT,
     Refused,
     UpstreamTimeout,
@@ -53,25 +53,28 @@ def test_answering_twice_is_a_mistake() -> None:
 
 def test_a_refusal_is_a_problem_document_that_is_not_cached() -> None:
     asked = exchange()
-    asked.refuse(RATE_LIMITED, "10/second", ((b"retry-after", b"3"),))
+    asked.refuse(
+        QUOTA_EXCEEDED, "10/second", ((b"retry-after", b"3"),), {"violated-policies": ["a"]}
+    )
     told = sink(asked)
     assert told.status == 429
     assert told.header("cache-control") == "no-store"
     assert told.header("retry-after") == "3"
     assert told.problem() == {
-        "type": "urn:sluicegate:problem:rate-limited",
-        "title": RATE_LIMITED.title,
+        "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+        "title": QUOTA_EXCEEDED.title,
         "status": 429,
         "detail": "10/second",
+        "violated-policies": ["a"],
         "instance": "urn:request:request-1",
     }
-    assert asked.problem is RATE_LIMITED
+    assert asked.problem is QUOTA_EXCEEDED
     assert "detail" not in json.loads(sink(refused_plainly()).body)
 
 
 def refused_plainly() -> Exchange:
     asked = exchange()
-    asked.refuse(RATE_LIMITED)
+    asked.refuse(QUOTA_EXCEEDED)
     return asked
 
 
@@ -136,7 +139,7 @@ def test_a_body_larger_than_the_smallest_bound_is_given_up() -> None:
     with pytest.raises(UpstreamTooLarge):
         asked.chunk(b"d")
     asked.forget_response()
-    asked.refuse(RATE_LIMITED)
+    asked.refuse(QUOTA_EXCEEDED)
     assert sink(asked).status == 429
     assert asked.bytes_out == len(sink(asked).body)
 
@@ -184,7 +187,7 @@ def test_a_cut_is_no_end() -> None:
 
 
 def test_an_error_is_told_by_its_problem_and_else_as_500() -> None:
-    refused = Refused(RATE_LIMITED)
+    refused = Refused(QUOTA_EXCEEDED)
     assert answer_for(refused) is refused
     assert answer_for(UpstreamTimeout("10.0.0.1")).problem is UPSTREAM_TIMEOUT
     assert answer_for(UpstreamTimeout("10.0.0.1")).detail is None

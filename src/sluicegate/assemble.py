@@ -8,6 +8,8 @@ import gc
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.dispatch.service import dispatch
+from sluicegate.journey.limit.counting import Counting
+from sluicegate.journey.limit.limiter import Limiter
 from sluicegate.journey.run import (
     PROBES,
     answer_probe,
@@ -21,7 +23,7 @@ from sluicegate.metrics import Cell, Metrics
 from sluicegate.policy import Parts
 from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
-from sluicegate.state.memory import MemoryState
+from sluicegate.state.contract import Crew
 from sluicegate.telemetry.export import Exporter
 from sluicegate.upstream.address_guard import AddressGuard
 from sluicegate.upstream.contexts import ClientContexts
@@ -36,10 +38,11 @@ from sluicegate.wire.tls import ServerTls
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.limit.rule import Rule
     from sluicegate.model.service import Service
     from sluicegate.process.health import HealthView
     from sluicegate.settings import Settings
@@ -48,12 +51,13 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.table import Snapshot
     from sluicegate.upstream.health.news import News
 
+ALONE = Crew(1, 0)
 SLICE_S = 0.002
 """How long compiling may hold the loop before it lets requests through."""
 TURNS = 4
 """Turns of the loop between two slices: a request takes about as many."""
 LAST_WORDS_S = 1.0
-"""For exchanges that were cut, to write their records."""
+"""For exchanges that were cut, to write their records, and for what runs beside exchanges."""
 LOOK_S = 0.02
 """How often an emptying worker is looked at."""
 
@@ -71,11 +75,11 @@ class DataPlane:
         health: HealthView | None = None,
         *,
         tell: Callable[[News], None] = lambda _: None,
-        workers: int = 1,
+        crew: Crew = ALONE,
     ) -> None:
         """Build the parts; nothing is open yet. Must be called with a running loop.
 
-        `tell` takes news of targets for the other processes of the replica, which are `workers`.
+        `tell` takes news of targets for the other processes of the replica; `crew` are its workers.
         """
         self.settings = settings
         self.metrics = metrics
@@ -85,8 +89,8 @@ class DataPlane:
         self._probe = answering(answer_probe)
         self.deadlines = Deadlines(clock)
         self.resolver = _make_resolver(settings, clock, metrics)
-        self.state = MemoryState(clock, metrics)
-        trusted = TrustedProxies(settings.gateway.trusted_proxies)
+        self._counting = Counting(settings, clock, metrics, crew, self._rules)
+        trusted = self._trusted = TrustedProxies(settings.gateway.trusted_proxies)
         self.context = ServerContext(
             settings.gateway.http,
             clock,
@@ -104,7 +108,10 @@ class DataPlane:
         parts = Parts(
             clock=clock,
             metrics=metrics,
-            state=self.state,
+            state=self._counting.state,
+            away=self._counting.away,
+            ticket=self._counting.ticket,
+            regions=settings.region.of,
             write_log=write_log,
             spans=None if self._exporter is None else self._exporter.spans,
             aside=self._aside,
@@ -117,12 +124,12 @@ class DataPlane:
             second_half=second_half,
             dispatch=dispatch,
             nest=nest,
+            limiter=lambda rules: Limiter(rules, parts).handle,
         )
         self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
         self.client_contexts = ClientContexts()
         shared = (clock, self.deadlines, metrics, self.resolver, self.client_contexts)
-        self._surroundings = Surroundings(*shared, tell, workers, settings.region.zone)
-        self._trusted = trusted
+        self._surroundings = Surroundings(*shared, tell, crew.workers, settings.region.zone)
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
         self._heard: list[News] = []
@@ -181,6 +188,7 @@ class DataPlane:
         self._listeners[sock] = listener
         if self._exporter is not None:
             self._exporter.start()
+        await self._counting.start()
         await listener.start()
 
     def stop_listening(self, sock: socket.socket) -> None:
@@ -206,6 +214,8 @@ class DataPlane:
             self.stop_listening(sock)
         self._abort_connections()
         await self._quiet(LAST_WORDS_S)
+        if self._aside:
+            await asyncio.wait(self._aside, timeout=LAST_WORDS_S)
         for task in self._aside:
             task.cancel()
         await asyncio.gather(*self._aside, return_exceptions=True)
@@ -214,7 +224,7 @@ class DataPlane:
         if self.snapshot is not None:
             for service in self.snapshot.services.values():
                 service.close()
-        self.state.close()
+        self._counting.close()
         await self.resolver.close()
         self.deadlines.stop()
 
@@ -279,6 +289,14 @@ class DataPlane:
         if self.health is not None and exchange.request.path.startswith(PROBES):
             return run(exchange, self._probe)
         return run(exchange, exchange.snapshot.entry)
+
+    def _rules(self) -> Iterable[tuple[str, Rule]]:
+        """Return every limit that runs, with the place where it is used."""
+        steps = {} if self.snapshot is None else self.snapshot.origin.steps
+        for scope, made in steps.items():
+            for step in made.values():
+                for rule in step.rules:
+                    yield scope, rule
 
     def _make_service(self, name: str, service: Service) -> UpstreamService:
         previous = None if self.snapshot is None else self.snapshot.services.get(name)

@@ -269,8 +269,9 @@ class Exchange:
         problem: Problem,
         detail: str | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        members: dict[str, Any] | None = None,
     ) -> None:
-        """Answer with a problem document (RFC 9457), marked not to be cached."""
+        """Answer with a problem document (RFC 9457) with `members`, marked not to be cached."""
         self.problem = problem
         content: dict[str, Any] = {
             "type": problem.type,
@@ -279,6 +280,7 @@ class Exchange:
         }
         if detail:
             content["detail"] = detail
+        content |= members or {}
         content["instance"] = "urn:request:" + self.request.request_id
         fixed = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
         self.respond(problem.status, [*fixed, *headers], msgspec.json.encode(content))

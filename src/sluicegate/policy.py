@@ -12,6 +12,9 @@ awaits `onward(exchange)`, which returns when the response has been sent (or ref
 `try/finally` around `onward` sees every outcome, cancellation included. Work on the response is
 declared before `onward`: `exchange.on_head`, `on_chunk`, `on_end`, `whole`.
 
+A policy that limits has `rules` beside `handle`: limits of one stage of a chain are taken together,
+all or nothing, so of several such policies the rules are followed at the place of the first one.
+
 A module from an entry point also says `STAGE`, the name of the stage it belongs to; for the files
 here, the folder says it.
 """
@@ -19,9 +22,9 @@ here, the folder says it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from msgspec import Meta
 
@@ -30,6 +33,8 @@ from sluicegate.model.resource import Resource
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.limit.away import Away
+    from sluicegate.journey.limit.rule import Rule
     from sluicegate.metrics import Metrics
     from sluicegate.state.contract import LimitState
     from sluicegate.telemetry.spans import SpanQueue
@@ -50,16 +55,28 @@ class Parts:
 
     `scope` says where the policy is used: `gateway`, `route:<name>` or `plan:<name>`. What a policy
     keeps in the state under its scope outlives a reload, and a plan's is one over all its routes.
+    `away` counts while the state does not answer; `regions` share the limits of mode `eventual`;
+    `ticket` makes texts that no other request uses.
     `aside` holds tasks that a policy runs beside its exchanges; they are cancelled at the end.
     """
 
     clock: Clock
     metrics: Metrics
     state: LimitState
+    away: Away
+    ticket: Callable[[], str]
     write_log: Callable[[bytes], None]
     scope: str = "gateway"
+    regions: int = 1
     spans: SpanQueue | None = None
     aside: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+@runtime_checkable
+class Limiting(Protocol):
+    """A policy whose limits are taken together with those of others."""
+
+    rules: Sequence[Rule]
 
 
 class Policy(Protocol):

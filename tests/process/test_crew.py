@@ -133,6 +133,7 @@ def scenario(monkeypatch: pytest.MonkeyPatch) -> Scenario:
         socket = SimpleNamespace(fileno=lambda: 5)
         setup = SimpleNamespace(
             configuration=Configuration(Settings(), FIRST, b""),
+            settings=Settings(),
             sockets=[socket, socket],
             management=socket,
             clock=made.clock,

@@ -73,6 +73,7 @@ def setup(tmp_path: Path, resources: Resources) -> Setup:
     file = tmp_path / "application.yml"
     return Setup(
         configuration=Configuration(SETTINGS, resources, b""),
+        settings=SETTINGS,
         sockets=[listening_socket()],
         management=listening_socket(),
         loader=Loader(file, clock),

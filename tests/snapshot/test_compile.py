@@ -21,6 +21,8 @@ from support.exchanges import exchange, parts
 from support.mock_clock import MockClock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sluicegate.exchange import Exchange
     from sluicegate.snapshot.table import Snapshot
 
@@ -30,6 +32,7 @@ SERVICE = Service(targets=["http://10.0.0.5:9000"])
 
 class Mark(PolicyConfig, frozen=True, kw_only=True):
     text: str = ""
+    limits: bool = False
 
 
 class House:
@@ -48,7 +51,17 @@ class House:
             second_half=self.second_half,
             dispatch=self.dispatch,
             nest=nest,
+            limiter=self.limiter,
         )
+
+    def limiter(self, rules: Sequence[Any]) -> Any:
+        """Take limits of several policies together."""
+
+        async def handle(asked: Exchange, onward: Any) -> None:
+            self.passed.append("+".join(rules))
+            await onward(asked)
+
+        return handle
 
     def find(self, name: str) -> Any:
         """Find a policy named after its stage (`screen`), or `cors`."""
@@ -66,7 +79,9 @@ class House:
             self.passed.append(config.text)
             await onward(asked)
 
-        return SimpleNamespace(handle=handle)
+        if not config.limits:
+            return SimpleNamespace(handle=handle)
+        return SimpleNamespace(handle=handle, rules=[config.text])
 
     def make_service(self, name: str, config: Service) -> Any:
         if config.tls.ca is not None:
@@ -174,6 +189,24 @@ def test_policies_run_by_stage_and_within_one_those_of_the_gateway_the_route_and
         *first, "[half]", "all limits", "route limits", "all shape", "route shapes", "retry",
         "users",
     ]  # fmt: skip
+
+
+def test_limits_of_a_stage_are_taken_together_at_the_place_of_the_first(house: House) -> None:
+    def limits(text: str) -> dict[str, Any]:
+        return {"limit": {"text": text, "limits": True}}
+
+    snapshot = house.compile(
+        {
+            ("service", "users"): SERVICE,
+            ("plan", "free"): Plan(policies=[limits("plan's")]),
+            ("policies", ""): [mark("limit", "first")],
+            ("route", "r"): route("/**", limits("route's"), mark("limit", "last")),
+            ("route", "s"): route("/s/**", mark("limit", "last")),
+        }
+    )
+    both = ["[route]", "[half]", "first", "route's+plan's", "last", "users"]
+    assert house.send(snapshot, plan="free") == both
+    assert house.send(snapshot) == ["[route]", "[half]", "first", "route's", "last", "users"]
 
 
 def test_a_policy_of_a_plan_is_one_object_on_all_routes(house: House) -> None:

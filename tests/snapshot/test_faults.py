@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from sluicegate.model import units
+from sluicegate.model.resource import FieldFault, Resource
 from sluicegate.model.route import Route
 from sluicegate.model.service import Service
 from sluicegate.model.units import Duration
@@ -143,6 +144,19 @@ def test_a_pattern_can_say_in_words_what_it_takes() -> None:
     assert found["targets[0]"] == (
         'found "ftp://x"; expected a URL such as `http://10.0.0.5:9000`, without a path'
     )
+
+
+class Ranged(Resource, frozen=True, kw_only=True):
+    bounds: list[int]
+
+    def __post_init__(self) -> None:
+        for place, bound in enumerate(self.bounds):
+            if bound < 0:
+                raise FieldFault(("bounds", place), f"{bound} is below 0")
+
+
+def test_what_a_structs_own_check_finds_is_told_at_the_field() -> None:
+    assert explained({"bounds": [1, -2]}, Ranged) == [("bounds[1]", "-2 is below 0")]
 
 
 def test_fields_that_are_right_by_themselves_can_be_salvaged() -> None:

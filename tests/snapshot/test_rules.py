@@ -143,15 +143,22 @@ def test_a_secret_is_never_in_a_fault() -> None:
     assert [fault for fault in faults if "hunter2" in fault.message + fault.path] == []
 
 
-def test_a_limit_counted_in_memory_takes_one_worker() -> None:
+def test_several_workers_count_limits_in_one_place_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     limit = "plans: {p: {policies: [{rate_limit: {allow: [1/second]}}]}}\n"
+    assert messages_of("gateway: {workers: 2}\n" + limit) == {}
+    monkeypatch.setattr("sluicegate.snapshot.rules.EMBEDDED", "a_package_that_is_not_there")
     assert messages_of("gateway: {workers: 2}\n" + limit) == {
-        "gateway.workers": "2 workers with `memory://` and a `rate_limit`: it counts in this "
-        "process's memory; each worker would admit the whole limit: set gateway.workers to 1"
+        "gateway.workers": "2 workers with `memory://` and a policy `rate_limit`: each would count "
+        "alone and admit all of it; install `sluicegate[embedded]`, which counts for all workers "
+        "of this replica, or set `state.url` to a Redis or Valkey, or `gateway.workers` to 1"
     }
     for workers in ("1", "auto"):
         assert messages_of(f"gateway: {{workers: {workers}}}\n" + limit) == {}
     assert messages_of("gateway: {workers: 2}\n") == {}
+    elsewhere = "state: {url: 'redis://127.0.0.1'}\ngateway: {workers: 2}\n"
+    assert messages_of(elsewhere + limit) == {}
 
 
 def test_spans_need_a_collector_to_go_to() -> None:

@@ -24,9 +24,16 @@ def uses(draft: Draft) -> Uses:
 
 
 def test_settings_are_given_back_with_their_defaults(uses: Uses, draft: Draft) -> None:
-    assert uses.in_route(("p",), [LIMIT]) == [
-        {"rate_limit": {"allow": ["1/second"], "by": "consumer", "name": ""}}
-    ]
+    (made,) = uses.in_route(("p",), [LIMIT])
+    settings = made["rate_limit"]
+    assert isinstance(settings, dict)
+    assert {name: settings[name] for name in ("allow", "by", "name", "unit", "shadow")} == {
+        "allow": ["1/second"],
+        "by": "consumer",
+        "name": "",
+        "unit": "requests",
+        "shadow": False,
+    }
     assert draft.faults == []
 
 

@@ -18,6 +18,15 @@ KeyHash = Annotated[
 KeyValue = Annotated[str, Meta(min_length=16)]
 
 
+LimitName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9-]{1,32}$(?!\n)",
+        extra={"expected": "the `name` of a `rate_limit` or `concurrency`"},
+    ),
+]
+
+
 class Key(Resource, frozen=True, kw_only=True):
     """A key of a consumer: either a hash of it, or a reference to where it is kept.
 
@@ -41,3 +50,12 @@ class Consumer(Resource, frozen=True, kw_only=True):
 
     plan: Annotated[str | None, Meta(description="Name of a plan.")] = None
     keys: Annotated[list[Key], Meta(description="Any of them is as good as the other.")] = []
+    limits: Annotated[
+        dict[LimitName, Annotated[list[str], Meta(min_length=1)]],
+        Meta(
+            description="What holds for this consumer in place of `allow` of the `rate_limit` of "
+            "that `name`, one for each of its allowances; for a `concurrency`, such as "
+            "`[20 concurrent]`.",
+            examples=[{"api": ["50/second burst 100", "2000/minute"]}],
+        ),
+    ] = {}

@@ -129,7 +129,7 @@ class Crew:
         )
         child.send(
             messages.Start(
-                settings=pack_settings(self._setup.configuration.settings),
+                settings=pack_settings(self._setup.settings),
                 slot=post.slot.number,
                 sockets=numbers,
                 beat_s=self._setup.timings.beat_s,

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a replica is started with. `sockets` are bound and listening, one per worker."""
+    """What a replica is started with. `sockets` are bound and listening, one per worker.
+
+    `settings` are those of the configuration, but for what the replica decides: where it counts.
+    """
 
     configuration: Configuration
+    settings: Settings
     sockets: list[socket.socket]
     management: socket.socket
     loader: Loader
@@ -68,6 +72,7 @@ async def serve(path: Path, *, terminal: bool, timings: Timings | None = None) -
             management = stack.enter_context(bind(settings.management.listen)[0])
             setup = Setup(
                 configuration=configuration,
+                settings=settings,
                 sockets=sockets,
                 management=management,
                 loader=loader,
@@ -129,9 +134,12 @@ async def _run(setup: Setup) -> None:
 
         await Single(setup).run(on_ready)
     else:
+        from sluicegate.process.embedded import counting_together  # noqa: PLC0415 - see above
         from sluicegate.process.supervisor import Supervisor  # noqa: PLC0415 - see above
 
-        await Supervisor(setup).run(on_ready)
+        together = counting_together(setup.settings, len(setup.sockets), setup.clock, setup.metrics)
+        async with together as settings:
+            await Supervisor(replace(setup, settings=settings)).run(on_ready)
 
 
 def _keep(configuration: Configuration) -> None:

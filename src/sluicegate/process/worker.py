@@ -25,6 +25,7 @@ from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import Inbox, unpack_settings
 from sluicegate.process.verdict import faults_of
 from sluicegate.snapshot.policies import PolicyCatalog
+from sluicegate.state.contract import Crew
 
 if TYPE_CHECKING:
     from sluicegate.snapshot.document import Resources
@@ -55,7 +56,7 @@ class Worker:
             self._log_writer.write,
             self._health,
             tell=lambda news: channel.send(messages.Told(news)),
-            workers=len(start.sockets),
+            crew=Crew(len(start.sockets), start.slot),
         )
         self._missed: list[News] = []
         self._sockets = [socket.socket(fileno=number) for number in start.sockets]

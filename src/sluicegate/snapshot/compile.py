@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -30,12 +29,14 @@ from sluicegate.snapshot.steps import (
     Step,
     StepKey,
     StepMaker,
+    joined,
     plan_scope,
     route_scope,
 )
 from sluicegate.snapshot.table import CompiledRoute, Snapshot
 
 if TYPE_CHECKING:
+    from sluicegate.journey.limit.rule import Rule
     from sluicegate.journey.run import Handle, Handler
     from sluicegate.model.route import Route
     from sluicegate.model.service import Service
@@ -82,6 +83,7 @@ class Compiler:
         second_half: Handler,
         dispatch: Handler,
         nest: Callable[[Sequence[Handle], Handler], Handler],
+        limiter: Callable[[Sequence[Rule]], Handle],
     ) -> None:
         """`make_service` may raise ValueError or ConfigError for what cannot be run."""
         self.catalog = catalog
@@ -91,6 +93,7 @@ class Compiler:
         self.second_half = second_half
         self.dispatch = dispatch
         self.nest = nest
+        self.limiter = limiter
         self.own_pepper = secrets.token_bytes(32)
 
     def compile(
@@ -117,8 +120,8 @@ class Compiler:
         )
 
     def chain(self, steps: Sequence[Step], innermost: Handler) -> Handler:
-        """Nest steps in the order of their stages; within a stage they stay as they are."""
-        return self.nest([s.handle for s in sorted(steps, key=attrgetter("rank"))], innermost)
+        """Nest steps in the order of their stages."""
+        return self.nest(joined(steps, self.limiter), innermost)
 
 
 class _Draft(NamedTuple):

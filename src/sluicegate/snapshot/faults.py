@@ -16,6 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from sluicegate.model import units
+from sluicegate.model.resource import FieldFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +106,9 @@ class _Walker:
             try:
                 units.convert(value, kind.cls)
             except msgspec.ValidationError as error:
-                self._draft.complain(place, _own_words(error))
+                fault = error.__cause__
+                part = fault.part if isinstance(fault, FieldFault) else ()
+                self._draft.complain((*place, *part), _own_words(error))
 
     def _fields(self, place: Place, value: dict[str, Any], kind: inspect.StructType) -> None:
         fields = {field.encode_name: field for field in kind.fields}

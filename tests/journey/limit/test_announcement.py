@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import http_sf
 import pytest
 
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
-from sluicegate.journey.limit.announcement import Announcement, Wording, seconds
-from sluicegate.state.contract import Outcome
+from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
+from sluicegate.journey.limit.announcement import Announcement, seconds
+from sluicegate.journey.limit.rule import Limits
+from sluicegate.state.contract import Group, Limit, Outcome
 from support.exchanges import exchange
 
-WORDING = Wording('"a";q=5;w=1, "b";q=9;w=60', ["a", "b"])
+GROUP = Group("p", [Limit("a", FixedWindow(5, 1_000_000)), Limit("b", FixedWindow(9, 60_000_000))])
+LIMITS = Limits(GROUP, ["a", "b"], ["5/second", "9/minute"], '"a";q=5;w=1, "b";q=9;w=60', None)
+ADMITS = [Outcome(True, 5, 4, 0, 0), Outcome(True, 9, 8, 0, 0)]
 
 
-def written(headers: Headers, *outcomes: Outcome) -> dict[bytes, bytes]:
+def written(headers: Headers, *outcomes: Outcome, degraded: str = "") -> dict[bytes, bytes]:
     asked = exchange()
     asked.response = Response(200, headers, 0)
-    Announcement(WORDING, list(outcomes)).write(asked)
+    Announcement(LIMITS, list(outcomes), degraded).write(asked)
     assert len({name for name, _ in headers}) == len(headers), "a header is there twice"
     return dict(headers)
 
@@ -32,18 +37,41 @@ def test_every_limit_is_named_and_the_tightest_is_in_the_older_headers() -> None
     }
 
 
+def test_the_fields_are_structured_ones() -> None:
+    found = written(Headers(), *ADMITS, degraded="share")
+    assert http_sf.parse(found[b"ratelimit"], tltype="list") == [
+        ("a", {"r": 4, "t": 0}),
+        ("b", {"r": 8, "t": 0}),
+    ]
+    assert http_sf.parse(found[b"ratelimit-policy"], tltype="list") == [
+        ("a", {"q": 5, "w": 1}),
+        ("b", {"q": 9, "w": 60}),
+    ]
+    degraded = http_sf.parse(found[b"sluicegate-degraded"], tltype="list")
+    assert [(name, str(said["away"])) for name, said in degraded] == [
+        ("a", "share"),
+        ("b", "share"),
+    ]
+
+
+def test_what_was_not_counted_is_said_without_numbers() -> None:
+    assert written(Headers(), degraded="allow") == {
+        b"sluicegate-degraded": b'"a";away=allow, "b";away=allow'
+    }
+
+
 @pytest.mark.parametrize(("said", "shown"), [(b"3", b"3"), (b"5", b"4"), (b"-1", b"4")])
 def test_older_headers_that_are_there_stay_where_they_are_tighter(
     said: bytes, shown: bytes
 ) -> None:
     there = Headers([(b"x-ratelimit-remaining", said)])
-    found = written(there, Outcome(True, 5, 4, 0, 0), Outcome(True, 9, 8, 0, 0))
+    found = written(there, *ADMITS)
     assert found[b"x-ratelimit-remaining"] == shown
 
 
 def test_an_exchange_without_a_response_is_left_alone() -> None:
     asked = exchange()
-    Announcement(WORDING, [Outcome(True, 5, 4, 0, 0)]).write(asked)
+    Announcement(LIMITS, ADMITS, "").write(asked)
     assert asked.response is None
 
 

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.errors import NO_ROUTE, RATE_LIMITED
+from sluicegate.errors import NO_ROUTE, QUOTA_EXCEEDED
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
 from sluicegate.journey.record.access_log import Line
@@ -53,7 +53,7 @@ def test_every_line_is_what_the_encoder_makes_of_its_fields(data: st.DataObject)
         status = draw(st.none() | st.integers(100, 999))
         if status is not None:
             asked.response = Response(status, Headers(), None)
-        asked.problem = draw(st.sampled_from((None, NO_ROUTE, RATE_LIMITED)))
+        asked.problem = draw(st.sampled_from((None, NO_ROUTE, QUOTA_EXCEEDED)))
         asked.outcome = draw(maybe)
         asked.attempts = draw(st.integers(0, 10))
         asked.bytes_in, asked.bytes_out = draw(number), draw(number)

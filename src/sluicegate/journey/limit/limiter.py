@@ -1,61 +1,317 @@
-"""Takes from several limits for one request, all or nothing; the running part of `rate_limit`."""
+"""Takes from all limits of a request at once, all or nothing: the running part of their policies.
+
+What has to be asked of the state is one call, whatever policies it comes from. Before it, refusals
+that still hold are answered from memory, and leased limits are spent from the blocks at hand; what
+was spent is put back when another limit refuses. While the state is away each rule does what its
+`away` says. After the request, what was reserved is settled and slots are freed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import RATE_LIMITED
-from sluicegate.journey.limit.announcement import Announcement, Wording, seconds
+from sluicegate.errors import QUOTA_EXCEEDED, REDUCED_CAPACITY, StateAway
+from sluicegate.journey.limit.announcement import Announcement, seconds
+from sluicegate.state.contract import Ask, LimitState, Outcome
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
-    from sluicegate.journey.limit.subject import Subject
-    from sluicegate.metrics import Cell
-    from sluicegate.policy import Onward
-    from sluicegate.state.contract import LimitState, Outcome, Take
+    from sluicegate.journey.limit.cost import Reading
+    from sluicegate.journey.limit.lease import Spent
+    from sluicegate.journey.limit.rule import Limits, Rule
+    from sluicegate.policy import Onward, Parts
+
+SECOND_US = 1_000_000
+DENIED = ((b"retry-after", b"1"),)
+
+
+class Wish:
+    """One rule of one request: what is asked, and what was said."""
+
+    __slots__ = ("ask", "degraded", "limits", "outcomes", "rule", "spent")
+
+    def __init__(self, rule: Rule, limits: Limits, ask: Ask) -> None:
+        """Nothing is said yet."""
+        self.rule = rule
+        self.limits = limits
+        self.ask = ask
+        self.outcomes: Sequence[Outcome] = ()
+        self.degraded = ""
+        self.spent: Spent | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether a refusal holds for as long as it says. Blocks are given back: theirs may not."""
+        return self.rule.remembers and not self.degraded and self.limits.leases is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether one of the limits has refused."""
+        return any(not outcome.admitted for outcome in self.outcomes)
 
 
 class Limiter:
-    """Limits that a request is under together."""
+    """Limits that a request is under together, of one stage of one chain."""
 
-    __slots__ = ("_admitted", "_names", "_refused", "_state", "_subject", "_takes", "_wording")
+    __slots__ = (
+        "_aside", "_away", "_clock", "_delays", "_exact_only", "_gives_back", "_remembers",
+        "_rules", "_state", "_ticket",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        state: LimitState,
-        takes: Sequence[Take],
-        subject: Subject,
-        names: Sequence[str],
-        wording: Wording,
-        admitted: Cell,
-        refused: Sequence[Cell],
-    ) -> None:
-        """`names` (for the detail of a refusal) and `refused` have a place for each of `takes`."""
-        self._state = state
-        self._takes = takes
-        self._subject = subject
-        self._names = names
-        self._wording = wording
-        self._admitted = admitted
-        self._refused = refused
+    def __init__(self, rules: Sequence[Rule], parts: Parts) -> None:
+        """Take `rules` together."""
+        self._rules = tuple(rules)
+        self._state = parts.state
+        self._away = parts.away
+        self._clock = parts.clock
+        self._aside = parts.aside
+        self._ticket = parts.ticket
+        self._gives_back = any(rule.cost or rule.holding for rule in rules)
+        self._exact_only = all(rule.limits.leases is None for rule in rules)
+        self._remembers = not self._gives_back and not parts.state.several
+        self._delays = any(
+            limit.algorithm.code == "leaky" for rule in rules for limit in rule.limits.group.limits
+        )
 
     async def handle(self, exchange: Exchange, onward: Onward) -> None:
         """Take, then go on or refuse; either way the response says what is left."""
-        verdict = await self._state.take(self._takes, self._subject(exchange))
-        exchange.on_head(Announcement(self._wording, verdict.outcomes).write)
-        if verdict.admitted:
-            self._admitted.value += 1
+        wishes = self._wishes(exchange)
+        asked_at = self._clock.monotonic()
+        ticket = self._ticket() if self._gives_back else ""
+        keeper: LimitState | None = self._state
+        if not self._recalled(wishes, asked_at) and (self._exact_only or await self._spend(wishes)):
+            keeper = await self._take(wishes, ticket)
+        if not self._judge(exchange, wishes, asked_at):
+            return
+        if keeper is None or not self._gives_back:
+            if self._delays:
+                await self._wait(wishes)
             await onward(exchange)
-        else:
-            self._refuse(exchange, verdict.outcomes)
+            return
+        await self._held(exchange, onward, wishes, ticket, keeper)
 
-    def _refuse(self, exchange: Exchange, outcomes: Sequence[Outcome]) -> None:
-        wait_us = first = 0
-        for index, outcome in enumerate(outcomes):
-            if not outcome.admitted:
-                self._refused[index].value += 1
-                if outcome.retry_after_us > wait_us:
-                    wait_us, first = outcome.retry_after_us, index
-        retry = ((b"retry-after", str(seconds(wait_us)).encode()),)
-        exchange.refuse(RATE_LIMITED, f"the limit of {self._names[first]} is used up", retry)
+    # --- before ----------
+
+    def _wishes(self, exchange: Exchange) -> list[Wish]:
+        consumer = exchange.consumer
+        overrides = None if consumer is None else consumer.limits
+        wishes: list[Wish] = []
+        for rule in self._rules:
+            limits = rule.limits_of(overrides) if overrides else rule.limits
+            cost = 1 if rule.cost is None else rule.cost.reserve(exchange)
+            wishes.append(Wish(rule, limits, Ask(limits.group, rule.subject(exchange), cost)))
+        return wishes
+
+    def _recalled(self, wishes: list[Wish], now: float) -> bool:
+        """Say whether a refusal is known that still holds, and note what it said."""
+        if not self._remembers:
+            return False
+        found = False
+        for wish in wishes:
+            if wish.rule.remembers:
+                outcomes = wish.limits.refusals.find(wish.ask.subject, now)
+                if outcomes is not None:
+                    wish.outcomes = outcomes
+                    found = True
+        return found
+
+    async def _spend(self, wishes: list[Wish]) -> bool:
+        """Spend from leased blocks; False where one of them refuses."""
+        for wish in wishes:
+            leases = wish.limits.leases
+            if leases is None:
+                continue
+            spent = leases.spend(wish.ask.subject)
+            if spent is None:
+                try:
+                    spent = await leases.refill(wish.ask.subject)
+                except StateAway:
+                    continue
+                except asyncio.CancelledError:
+                    _put_back(wishes)
+                    raise
+            if spent is None:
+                continue
+            wish.spent = spent
+            wish.outcomes = spent.outcomes
+            if not spent.admitted and not wish.rule.shadow:
+                return False
+        return True
+
+    async def _take(self, wishes: list[Wish], ticket: str) -> LimitState | None:
+        """Ask for everything that was not lent; return who keeps it, None where nobody does."""
+        asked = wishes if self._exact_only else [wish for wish in wishes if wish.spent is None]
+        if not asked:
+            return None
+        asks = [wish.ask for wish in asked]
+        try:
+            verdict = await self._state.take(asks, ticket)
+        except StateAway:
+            return await self._take_away(asked, ticket)
+        except asyncio.CancelledError:
+            _put_back(wishes)
+            if ticket:  # it may have been taken: whoever asked is gone
+                self._settle(self._state, asks, ticket, [0] * len(asks))
+            raise
+        _share_out(asked, verdict.outcomes)
+        if not self._exact_only:
+            for wish in asked:
+                if wish.limits.leases is not None:
+                    wish.limits.leases.heard(wish.ask.subject, wish.outcomes)
+        return self._state
+
+    async def _take_away(self, asked: list[Wish], ticket: str) -> LimitState | None:
+        """Do what each rule's `away` says."""
+        counted: list[Wish] = []
+        for wish in asked:
+            away = wish.degraded = wish.rule.away
+            wish.rule.counters.degraded.value += 1
+            if away in {"share", "local"}:
+                counted.append(wish)
+        if not counted or any(w.degraded == "deny" and not w.rule.shadow for w in asked):
+            return None
+        asks = [
+            self._away.part(wish.ask) if wish.degraded == "share" else wish.ask for wish in counted
+        ]
+        verdict = await self._away.state.take(asks, ticket)
+        _share_out(counted, verdict.outcomes)
+        return self._away.state
+
+    # --- decided ----------
+
+    def _judge(self, exchange: Exchange, wishes: list[Wish], asked_at: float) -> bool:
+        """Count, remember, and say what is left; answer where anything refuses."""
+        refusing: list[Wish] = []
+        denied = False
+        for wish in wishes:
+            rule = wish.rule
+            refused = wish.refused
+            if rule.shadow:
+                if refused:
+                    _count(wish)
+                continue
+            exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
+            if refused:
+                _count(wish)
+                refusing.append(wish)
+                if self._remembers and wish.lasts:
+                    wish.limits.refusals.remember(wish.ask.subject, wish.outcomes, asked_at)
+            elif wish.degraded == "deny":
+                denied = True
+        if not refusing and not denied:
+            for wish in wishes:
+                wish.rule.counters.admitted.value += 1
+            return True
+        _put_back(wishes)
+        if refusing:
+            self._refuse(exchange, refusing)
+        else:
+            exchange.refuse(REDUCED_CAPACITY, "limits cannot be counted at the moment", DENIED)
+        return False
+
+    def _refuse(self, exchange: Exchange, refusing: list[Wish]) -> None:
+        violated: list[str] = []
+        wait_us = -1
+        first = ""
+        for wish in refusing:
+            limits = wish.limits
+            for name, text, outcome in zip(limits.names, limits.texts, wish.outcomes, strict=True):
+                if not outcome.admitted:
+                    violated.append(name)
+                    if outcome.retry_after_us > wait_us or not first:
+                        wait_us, first = outcome.retry_after_us, text
+        retry = () if wait_us < 0 else ((b"retry-after", str(seconds(wait_us)).encode()),)
+        detail = f"the limit of {first} is used up"
+        exchange.refuse(QUOTA_EXCEEDED, detail, retry, {"violated-policies": violated})
+
+    async def _wait(self, wishes: list[Wish]) -> None:
+        """Wait as long as a leaky bucket wants."""
+        wait_us = 0
+        for wish in wishes:
+            if not wish.rule.shadow:
+                for outcome in wish.outcomes:
+                    wait_us = max(wait_us, outcome.retry_after_us)
+        if wait_us > 0:
+            await self._clock.sleep(wait_us / SECOND_US)
+
+    # --- after ----------
+
+    async def _held(
+        self,
+        exchange: Exchange,
+        onward: Onward,
+        wishes: list[Wish],
+        ticket: str,
+        keeper: LimitState,
+    ) -> None:
+        """Go on, and give back afterwards what is to be given back, whatever happens."""
+        held = [wish for wish in wishes if wish.outcomes and wish.spent is None]
+        readings: list[Reading | None] = []
+        for wish in held:
+            rule = wish.rule
+            readings.append(None if rule.cost is None else rule.cost.watch(exchange))
+            if rule.holding is not None and not wish.refused:
+                rule.holding.hold(keeper, wish.ask, ticket)
+        try:
+            if self._delays:
+                await self._wait(wishes)
+            await onward(exchange)
+        finally:
+            costs: list[int] = []
+            for wish, reading in zip(held, readings, strict=True):
+                if wish.rule.holding is not None:
+                    wish.rule.holding.let_go(ticket)
+                costs.append(_actual(exchange, wish, reading))
+            self._settle(keeper, [wish.ask for wish in held], ticket, costs)
+
+    def _settle(self, keeper: LimitState, asks: list[Ask], ticket: str, costs: list[int]) -> None:
+        """Give back beside the exchange, whose answer must not wait for it."""
+        task = asyncio.get_running_loop().create_task(self._settled(keeper, asks, ticket, costs))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _settled(
+        self, keeper: LimitState, asks: list[Ask], ticket: str, costs: list[int]
+    ) -> None:
+        try:
+            await keeper.settle(asks, ticket, costs)
+        except StateAway:
+            for rule in self._rules:
+                if rule.cost is not None:
+                    rule.counters.unsettled.value += 1
+
+
+def _share_out(asked: list[Wish], outcomes: list[Outcome]) -> None:
+    """Give every wish the outcomes of its limits."""
+    if len(asked) == 1:
+        asked[0].outcomes = outcomes
+        return
+    at = 0
+    for wish in asked:
+        end = at + len(wish.ask.group.limits)
+        wish.outcomes = outcomes[at:end]
+        at = end
+
+
+def _count(wish: Wish) -> None:
+    for cell, outcome in zip(wish.rule.counters.refused, wish.outcomes, strict=False):
+        if not outcome.admitted:
+            cell.value += 1
+
+
+def _put_back(wishes: list[Wish]) -> None:
+    """Return to the blocks what was spent from them."""
+    for wish in wishes:
+        if wish.spent is not None:
+            wish.spent.put_back()
+
+
+def _actual(exchange: Exchange, wish: Wish, reading: Reading | None) -> int:
+    """Return what is to be settled: what it cost, or what was reserved where nobody knows."""
+    actual = wish.ask.cost if reading is None else reading.actual(exchange)
+    if actual is None:
+        wish.rule.counters.unsettled.value += 1
+        return wish.ask.cost
+    return actual

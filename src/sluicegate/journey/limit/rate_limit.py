@@ -1,32 +1,53 @@
-"""`rate_limit`: how many requests a caller may make.
+"""`rate_limit`: how much a caller may do in a time: requests, bytes, tokens or money.
 
-All limits of one policy are taken at once: a request that one of them refuses charges none.
+All limits on the way of a request are taken at once: one that refuses charges none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
-from sluicegate.journey.limit.allow_notation import Allowance, parse
-from sluicegate.journey.limit.announcement import Wording
+from sluicegate.journey.limit import amount
+from sluicegate.journey.limit.amount import Unit
+from sluicegate.journey.limit.cost import BytesCost, HeaderCost
 from sluicegate.journey.limit.limiter import Limiter
-from sluicegate.journey.limit.subject import subject_of
+from sluicegate.journey.limit.modes import Away, Counting, Lease, Mode
+from sluicegate.journey.limit.subjects import subject_of
+from sluicegate.journey.limit.terms import Terms
+from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
-from sluicegate.state.contract import Take
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.limit.cost import Cost
     from sluicegate.policy import Onward, Parts
+
+FieldName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$(?!\n)",
+        extra={"expected": "a name of a header, such as `x-tokens`"},
+    ),
+]
+
+TOLD = frozenset({"tokens", "usd"})
+"""Units whose amounts only the target knows."""
+LEAST = 1
+"""Charged before a cost is known, unless told otherwise: nobody passes where nothing is left."""
 
 
 class Config(PolicyConfig, frozen=True, kw_only=True):
-    """How many requests, and by whom.
+    """How much, and by whom.
 
-    Counts outlive a reload as long as the place (route, plan, gateway), `name`, `by` and the
-    allowance stay the same. A plan's limits are shared by all routes that its consumers call.
+    Counts outlive a change of the numbers as long as the place (route, plan, gateway), `name`,
+    `by`, `unit`, the period and the kind of the allowance stay the same. A plan's limits are shared
+    by all routes that its consumers call.
     """
 
     allow: Annotated[
@@ -34,7 +55,9 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             description="All must admit. `N/second`, `minute`, `hour` or `day` counts in windows "
-            "of the clock, UTC; with `burst B` it is a token bucket that holds B.",
+            "of the clock, UTC; with `sliding` in a window that moves along, with `log` in one "
+            "that is exact at every instant (at most 1000); with `burst B` it is a token bucket "
+            "that holds B; with `delay 2s` a leaky bucket in which requests wait their turn.",
             examples=[["10/second burst 20", "500/minute", "10000/day"]],
         ),
     ]
@@ -42,71 +65,142 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         str | list[str],
         Meta(
             description="Whom it counts: `consumer`, `key` (both: the address where the caller is "
-            "anonymous), `ip` (IPv6: the /64), `route`, `header:<name>` (requests without it share "
-            "one allowance); a list counts each combination."
+            "anonymous), `plan`, `ip` (IPv6: the /64), `ip/24` or `ip/24,56` (prefixes), `route`, "
+            "`header:<name>` (requests without it share one allowance); a list counts each "
+            "combination."
         ),
     ] = "consumer"
     name: Annotated[
         str,
         Meta(
-            pattern="^[a-z0-9-]{0,32}$",
-            description="Tells limits of one place apart, in counts and in headers.",
+            pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
+            description="Tells limits of one place apart, in counts and in headers; what `limits` "
+            "of a consumer name.",
+            extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
         ),
     ] = ""
+    unit: Annotated[
+        Unit,
+        Meta(
+            description="What is counted. `bytes`: of both bodies, as sizes (`10MiB/second`). "
+            "`tokens` and `usd` (`0.25/minute`): what `cost_header` says."
+        ),
+    ] = "requests"
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="`exact`: every request asks the state. `leased`: workers spend blocks "
+            "that they are lent. `eventual`: exact in each region, others are told afterwards."
+        ),
+    ] = "exact"
+    lease: Annotated[Lease | None, Meta(description="For `mode: leased`.")] = None
+    away: Annotated[
+        Away,
+        Meta(
+            description="While the state does not answer: `share` (each worker admits its part), "
+            "`local` (each worker admits all of it), `allow` or `deny`."
+        ),
+    ] = "share"
+    shadow: Annotated[
+        bool, Meta(description="Refuse nobody: count what would have been refused.")
+    ] = False
+    reserve: Annotated[
+        int | float | str | None,
+        Meta(
+            description="Charged before the cost is known, then settled. Without it: of `bytes` "
+            "what the request announces, else the least there is."
+        ),
+    ] = None
+    cost_header: Annotated[
+        FieldName | None,
+        Meta(
+            description="Field of the target's response that says what the request cost, in "
+            "tokens or dollars. It is taken out. A request whose response lacks it costs what was "
+            "reserved.",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read, counted or told apart."""
-        names = [parse(text).name for text in self.allow]
-        for text, name in zip(self.allow, names, strict=True):
-            parse(text).algorithm()
-            if names.count(name) > 1:
-                raise ValueError(f"`{text}` is there more than once: write it once")
-        subject_of(_listed(self.by))
+        subject_of(self.by)
+        if self.lease is not None and self.mode != "leased":
+            raise FieldFault(("lease",), "it is for `mode: leased`: write that, or leave it out")
+        self.terms().check()
+        self._check_cost()
+
+    def terms(self, regions: int = 1) -> Terms:
+        """Return what limits are made of."""
+        by = self.by if isinstance(self.by, str) else ",".join(self.by)
+        counting = Counting(self.mode, self.lease or Lease(), regions)
+        return Terms(self.allow, by.lower(), self.name, self.unit, counting, self.away, self.shadow)
+
+    @property
+    def identity(self) -> str:
+        """What tells its counts from those of other policies at the same place."""
+        return self.terms().identity
+
+    def check_own(self, written: Sequence[str]) -> None:
+        """Refuse limits of a consumer that cannot stand in for these. Raises FieldFault."""
+        self.terms().check_own(written)
+        place = self._too_small(written)
+        if place is not None:
+            raise FieldFault((place,), f"it never holds `reserve: {self.reserve}`: write more")
+
+    def cost(self) -> Cost | None:
+        """Return how requests cost; None where each costs 1."""
+        if self.unit == "requests":
+            return None
+        reserve = None if self.reserve is None else self._reserved()
+        if self.unit == "bytes":
+            return BytesCost(reserve)
+        name = (self.cost_header or "").lower().encode()
+        return HeaderCost(reserve or LEAST, name, partial(amount.told, unit=self.unit))
+
+    def _check_cost(self) -> None:
+        if self.unit in TOLD and self.cost_header is None:
+            message = f"`cost_header` is missing: nobody else says how many {self.unit} it cost"
+            raise FieldFault(("unit",), message)
+        if self.unit not in TOLD and self.cost_header is not None:
+            message = f"{self.unit} are counted here: leave it out, or write `unit: tokens`"
+            raise FieldFault(("cost_header",), message)
+        if self.reserve is None:
+            return
+        if self.unit == "requests":
+            raise FieldFault(("reserve",), "a request costs 1: leave it out, or name a `unit`")
+        if self._reserved() < 1:
+            raise FieldFault(("reserve",), "it lets everybody in: write more than 0, or leave it")
+        place = self._too_small(self.allow)
+        if place is not None:
+            message = f"it is more than `{self.allow[place]}` ever holds: write less, or allow more"
+            raise FieldFault(("reserve",), message)
+
+    def _too_small(self, written: Sequence[str]) -> int | None:
+        """Return the place of an allowance that never holds what is reserved."""
+        if self.reserve is not None:
+            terms = self.terms()
+            for place, limit in enumerate(terms.counting.limits(terms.read(written))):
+                if limit.algorithm.limit < self._reserved():
+                    return place
+        return None
+
+    def _reserved(self) -> int:
+        try:
+            return amount.read(amount.plain(self.reserve or 0), self.unit)
+        except ValueError as error:
+            raise FieldFault(("reserve",), str(error)) from error
 
 
 class Policy:
     """Takes from every limit, answers 429 when one refuses, and says what is left."""
 
-    __slots__ = ("_limiter",)
+    __slots__ = ("_limiter", "rules")
 
     def __init__(self, config: Config, parts: Parts) -> None:
-        """Prepare wishes, the wording of headers, and counters."""
-        allowances = [parse(text) for text in config.allow]
-        by = _listed(config.by)
-        place = f"{parts.scope}|{config.name}|{'+'.join(by).lower()}|"
-        prefix = config.name + "-" if config.name else ""
-        names = [prefix + one.name for one in allowances]
-        admitted = parts.metrics.family(
-            "sluicegate_limit_admitted_total",
-            "counter",
-            "Requests that a rate limit let through, by place.",
-            ("scope",),
-        )
-        refused = parts.metrics.family(
-            "sluicegate_limit_refused_total",
-            "counter",
-            "Requests that a rate limit refused, by place and limit.",
-            ("scope", "limit"),
-        )
-        self._limiter = Limiter(
-            parts.state,
-            [Take(f"{place}{one}|", one.algorithm(), 1) for one in allowances],
-            subject_of(by),
-            [str(one) for one in allowances],
-            Wording(", ".join(_describe(prefix, one) for one in allowances), names),
-            admitted.cell(parts.scope),
-            [refused.cell(parts.scope, name) for name in names],
-        )
+        """Prepare the limits, and what they are counted by."""
+        terms = config.terms(parts.regions)
+        self.rules = (terms.rule(parts, subject_of(config.by), config.cost()),)
+        self._limiter = Limiter(self.rules, parts)
 
     def handle(self, exchange: Exchange, onward: Onward) -> Coroutine[Any, Any, None]:
         """Take, then go on or refuse."""
         return self._limiter.handle(exchange, onward)
-
-
-def _listed(by: str | list[str]) -> list[str]:
-    return [by] if isinstance(by, str) else by
-
-
-def _describe(prefix: str, one: Allowance) -> str:
-    burst = "" if one.burst is None else f";burst={one.burst}"
-    return f'"{prefix}{one.name}";q={one.count};w={one.period_s}{burst}'

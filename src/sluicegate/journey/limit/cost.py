@@ -1,0 +1,108 @@
+"""What a request costs where that is not 1: guessed before it is let through, known afterwards.
+
+`bytes` are those of both bodies. `tokens` and `usd` are what the target says in a header of its
+response, which goes no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from sluicegate.errors import UPSTREAM_UNREACHABLE
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange
+
+
+class Reading(Protocol):
+    """Watches one exchange."""
+
+    def actual(self, exchange: Exchange) -> int | None:
+        """Return what it cost in the end; None where nobody told."""
+
+
+class Cost(Protocol):
+    """How the requests of a rule cost."""
+
+    def reserve(self, exchange: Exchange) -> int:
+        """Return what is charged before the request goes on."""
+
+    def watch(self, exchange: Exchange) -> Reading:
+        """Begin to watch an exchange that has been let through."""
+
+
+class BytesCost:
+    """Bytes of the request's body and of the response's."""
+
+    __slots__ = ("_reserve",)
+
+    def __init__(self, reserve: int | None) -> None:
+        """`reserve` is charged before; None: what the request announces, at least 1."""
+        self._reserve = reserve
+
+    def reserve(self, exchange: Exchange) -> int:
+        """Charge what is configured, or what is announced."""
+        if self._reserve is not None:
+            return self._reserve
+        body = exchange.request.body
+        return 1 if body is None or not body.length else body.length
+
+    def watch(self, exchange: Exchange) -> Reading:  # noqa: ARG002 - the exchange counts by itself
+        """Watch nothing: the exchange counts its bytes."""
+        return _Bytes()
+
+
+class _Bytes:
+    __slots__ = ()
+
+    def actual(self, exchange: Exchange) -> int | None:
+        body = exchange.request.body
+        received = exchange.bytes_in if body is None else body.received
+        return received + exchange.bytes_out
+
+
+class HeaderCost:
+    """What a header of the target's response says."""
+
+    __slots__ = ("_name", "_read", "_reserve")
+
+    def __init__(self, reserve: int, name: bytes, read: Callable[[str], int | None]) -> None:
+        """`name` in lower case; `read` turns a value into units, None where it is none."""
+        self._reserve = reserve
+        self._name = name
+        self._read = read
+
+    def reserve(self, exchange: Exchange) -> int:  # noqa: ARG002 - the same for all
+        """Charge what is configured."""
+        return self._reserve
+
+    def watch(self, exchange: Exchange) -> Reading:
+        """Read the header when the response begins, and take it out."""
+        reading = _Header(self._name, self._read)
+        exchange.on_head(reading.note)
+        return reading
+
+
+class _Header:
+    __slots__ = ("_name", "_read", "_said")
+
+    def __init__(self, name: bytes, read: Callable[[str], int | None]) -> None:
+        self._name = name
+        self._read = read
+        self._said: int | None = None
+
+    def note(self, exchange: Exchange) -> None:
+        response = exchange.response
+        value = None if response is None else response.headers.get(self._name)
+        if response is None or value is None:
+            return
+        response.headers.remove(self._name)
+        self._said = self._read(value.decode("latin-1").strip())
+
+    def actual(self, exchange: Exchange) -> int | None:
+        if self._said is None and (
+            exchange.attempts == 0 or exchange.problem is UPSTREAM_UNREACHABLE
+        ):
+            return 0  # no target was asked
+        return self._said

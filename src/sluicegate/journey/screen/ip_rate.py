@@ -1,0 +1,90 @@
+"""`ip_rate`: how much an address may send, before anybody asks who it is.
+
+It stands before keys are looked up, so that a flood costs one question to the state, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from sluicegate.journey.limit.limiter import Limiter
+from sluicegate.journey.limit.modes import Away, Counting, Lease, Mode
+from sluicegate.journey.limit.subjects import ip
+from sluicegate.journey.limit.terms import Terms
+from sluicegate.model.resource import FieldFault
+from sluicegate.policy import PolicyConfig
+
+if TYPE_CHECKING:
+    from sluicegate.exchange import Exchange
+    from sluicegate.policy import Onward, Parts
+
+
+class Config(PolicyConfig, frozen=True, kw_only=True):
+    """How many requests an address may make. `allow`, `mode` and `away` are as in `rate_limit`.
+
+    The address is the client's as far as `gateway.trusted_proxies` are believed.
+    """
+
+    allow: Annotated[
+        list[str],
+        Meta(min_length=1, description="All must admit.", examples=[["50/second burst 200"]]),
+    ]
+    prefix_v4: Annotated[
+        int, Meta(ge=1, le=32, description="Bits of an IPv4 address that count as one client.")
+    ] = 32
+    prefix_v6: Annotated[
+        int, Meta(ge=1, le=128, description="Bits of an IPv6 address. RFC 6177: a /64 at least.")
+    ] = 64
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
+            description="Tells limits of one place apart, in counts and in headers.",
+            extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
+        ),
+    ] = ""
+    mode: Annotated[Mode, Meta(description="How exactly replicas and regions count.")] = "exact"
+    lease: Annotated[Lease | None, Meta(description="For `mode: leased`.")] = None
+    away: Annotated[Away, Meta(description="While the state does not answer.")] = "share"
+    shadow: Annotated[
+        bool, Meta(description="Refuse nobody: count what would have been refused.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be read, counted or told apart."""
+        if self.lease is not None and self.mode != "leased":
+            raise FieldFault(("lease",), "it is for `mode: leased`: write that, or leave it out")
+        self.terms().check()
+
+    def terms(self, regions: int = 1) -> Terms:
+        """Return what limits are made of."""
+        by = f"ip_rate/{self.prefix_v4},{self.prefix_v6}"
+        counting = Counting(self.mode, self.lease or Lease(), regions)
+        return Terms(self.allow, by, self.name, "requests", counting, self.away, self.shadow)
+
+    @property
+    def identity(self) -> str:
+        """What tells its counts from those of other policies at the same place."""
+        return self.terms().identity
+
+
+class Policy:
+    """Takes from every limit, answers 429 when one refuses, and says what is left."""
+
+    __slots__ = ("_limiter", "rules")
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        """Prepare the limits."""
+        prefix = ip.prefix(config.prefix_v4, config.prefix_v6)
+        rule = config.terms(parts.regions).rule(
+            parts, lambda exchange: prefix(exchange.request.client_ip)
+        )
+        self.rules = (rule,)
+        self._limiter = Limiter(self.rules, parts)
+
+    def handle(self, exchange: Exchange, onward: Onward) -> Coroutine[Any, Any, None]:
+        """Take, then go on or refuse."""
+        return self._limiter.handle(exchange, onward)

@@ -1,0 +1,112 @@
+"""What limits say of each other: places that count the same, and limits of a consumer's own.
+
+There may be a limit on each of 10 000 routes, so settings are only read again where it matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from sluicegate.model import units
+from sluicegate.model.resource import FieldFault
+from sluicegate.snapshot.faults import hint
+
+if TYPE_CHECKING:
+    from sluicegate.model.consumer import Consumer
+    from sluicegate.snapshot.document import Document
+    from sluicegate.snapshot.draft import Draft
+    from sluicegate.snapshot.places import Place
+    from sluicegate.snapshot.uses import Use, Uses
+
+EXPECTED = "expected the `name` of a `rate_limit` or `concurrency`"
+
+
+class Counted(Protocol):
+    """Settings of a policy that counts.
+
+    `identity` is equal where two policies of one list would count in one place. `check_own`, where
+    a consumer may have limits of their own, raises FieldFault for what cannot stand in.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Tell its counts from those of others at its place."""
+
+    def check_own(self, written: Sequence[str]) -> None:
+        """Look at a consumer's own limits."""
+
+
+class _Limit:
+    """A policy that counts, and the list it is in."""
+
+    def __init__(self, use: Use) -> None:
+        self.place = use.place
+        self.where = use.place[:-2]
+        self.policy = use.kind.name
+        # `plans.<name>.policies`: a plan's concern its consumers, the others everybody.
+        self.plan = use.place[1] if use.place[0] == "plans" else None
+        self.name = str(use.settings.get("name") or "")
+        self.replaceable = bool(self.name) and hasattr(use.kind.config, "check_own")
+        self._use = use
+        self._config: Counted | None = None
+
+    @property
+    def config(self) -> Counted:
+        if self._config is None:
+            use = self._use
+            self._config = cast("Counted", units.convert(use.settings, use.kind.config))
+        return self._config
+
+
+def check(draft: Draft, document: Document, uses: Uses) -> None:
+    """Complain about limits that cannot be told apart, and those of consumers that lead nowhere."""
+    found = [
+        _Limit(use)
+        for use in uses.seen
+        if use.settings and hasattr(use.kind.config, "identity")  # without settings: has a fault
+    ]
+    _check_apart(draft, found)
+    named = [limit for limit in found if limit.replaceable]
+    for name, consumer in document.consumers.items():
+        if consumer.limits:
+            _check_own(draft, ("consumers", name, "limits"), consumer, named)
+
+
+def _check_apart(draft: Draft, found: Sequence[_Limit]) -> None:
+    beside: dict[tuple[Place, str], list[_Limit]] = {}
+    for limit in found:
+        beside.setdefault((limit.where, limit.policy), []).append(limit)
+    for limits in beside.values():
+        first: dict[str, _Limit] = {}
+        for limit in limits if len(limits) > 1 else ():
+            other = first.setdefault(limit.config.identity, limit)
+            if other is not limit:
+                message = (
+                    f"it counts in the same place as `policies[{other.place[-2]}]`: put both in "
+                    "one `allow`, or give one of them a `name`"
+                )
+                draft.complain(limit.place, message)
+
+
+def _check_own(draft: Draft, place: Place, consumer: Consumer, named: Sequence[_Limit]) -> None:
+    concerning = [limit for limit in named if limit.plan in (None, consumer.plan)]
+    for name, written in consumer.limits.items():
+        meant = [limit for limit in concerning if limit.name == name]
+        if not meant:
+            draft.complain((*place, name), _no_limit(name, named, concerning))
+        for limit in meant:
+            try:
+                limit.config.check_own(written)
+            except FieldFault as error:
+                draft.complain((*place, name, *error.part), str(error))
+                break
+
+
+def _no_limit(name: str, named: Sequence[_Limit], concerning: Sequence[_Limit]) -> str:
+    elsewhere = [limit.plan for limit in named if limit.name == name]
+    if elsewhere:
+        return f"`{name}` is a limit of the plan `{elsewhere[0]}`, which is not this consumer's"
+    known = sorted({limit.name for limit in concerning})
+    names = ": " + ", ".join(f"`{one}`" for one in known) if known else ""
+    return f"there is no limit `{name}`" + (hint(name, known) or f"; {EXPECTED}{names}")

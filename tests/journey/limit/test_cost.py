@@ -1,0 +1,64 @@
+"""What requests cost that do not cost 1."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluicegate.errors import UPSTREAM_UNREACHABLE
+from sluicegate.exchange import Response
+from sluicegate.headers import Headers
+from sluicegate.journey.limit.cost import BytesCost, HeaderCost
+from support.exchanges import body, exchange
+
+
+def number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def test_bytes_are_reserved_as_announced_and_at_least_one() -> None:
+    assert BytesCost(None).reserve(exchange(request_body=body(length=700))) == 700
+    assert BytesCost(None).reserve(exchange(request_body=body())) == 1
+    assert BytesCost(None).reserve(exchange()) == 1
+    assert BytesCost(50).reserve(exchange(request_body=body(length=700))) == 50
+
+
+def test_bytes_of_both_bodies_count() -> None:
+    asked = exchange(request_body=body(b"four"))
+    reading = BytesCost(None).watch(asked)
+    asked.bytes_out = 96
+    assert reading.actual(asked) == 100
+
+
+def test_bytes_of_a_tunnel_count() -> None:
+    asked = exchange()
+    asked.bytes_in, asked.bytes_out = 3, 4
+    assert BytesCost(None).watch(asked).actual(asked) == 7
+
+
+@pytest.mark.parametrize(("said", "cost"), [("12", 12), (" 12 ", 12), ("twelve", None)])
+def test_the_target_says_what_it_cost_and_nobody_else_hears_it(said: str, cost: int | None) -> None:
+    asked = exchange()
+    reading = HeaderCost(5, b"x-tokens", number).watch(asked)
+    asked.attempts = 1
+    asked.respond(200, [(b"x-tokens", said.encode()), (b"x-other", b"1")])
+    assert asked.response is not None
+    assert asked.response.headers.get(b"x-tokens") is None
+    assert asked.response.headers.get(b"x-other") == b"1"
+    assert reading.actual(asked) == cost
+
+
+def test_a_target_that_says_nothing_leaves_the_cost_unknown() -> None:
+    asked = exchange()
+    reading = HeaderCost(5, b"x-tokens", number).watch(asked)
+    asked.attempts = 1
+    asked.response = Response(200, Headers(), 0)
+    assert reading.actual(asked) is None
+
+
+def test_what_reached_no_target_costs_nothing() -> None:
+    cost = HeaderCost(5, b"x-tokens", number)
+    asked = exchange()
+    reading = cost.watch(asked)
+    assert (cost.reserve(asked), reading.actual(asked)) == (5, 0)
+    asked.attempts, asked.problem = 2, UPSTREAM_UNREACHABLE
+    assert reading.actual(asked) == 0

@@ -1,0 +1,92 @@
+"""Terms: from what is written to a rule."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sluicegate.journey.limit.modes import Counting
+from sluicegate.journey.limit.terms import Terms
+from sluicegate.model.resource import FieldFault
+from support.exchanges import exchange, parts
+from support.mock_clock import MockClock
+
+
+def test_a_rule_names_its_limits_for_headers_details_and_keys() -> None:
+    terms = Terms(["10/second burst 20", "500/minute"], "consumer", "api")
+    rule = terms.rule(parts(MockClock(), "plan:free"), lambda _: "ann")
+    limits = rule.limits
+    assert rule.name == "api"
+    assert limits.group.place == "api;consumer;requests;plan:free"
+    assert limits.names == ["api-10-second-burst-20", "api-500-minute"]
+    assert limits.texts == ["10/second burst 20", "500/minute"]
+    assert limits.policy == (
+        b'"api-10-second-burst-20";q=10;w=1;burst=20, "api-500-minute";q=500;w=60'
+    )
+    assert rule.subject(exchange()) == "ann"
+
+
+def test_limits_of_a_consumer_share_the_counts_of_those_they_stand_in_for() -> None:
+    rule = Terms(["10/second burst 20", "500/minute"], "consumer", "api").rule(
+        parts(MockClock()), lambda _: "ann"
+    )
+    own = rule.limits_of({"api": ["20/second burst 40", "900/minute"]})
+    assert own.group.place == rule.limits.group.place
+    assert [one.label for one in own.group.limits] == [
+        one.label for one in rule.limits.group.limits
+    ]
+    assert own.names == ["api-20-second-burst-40", "api-900-minute"]
+    assert rule.limits_of({"other": ["1/day"]}) is rule.limits
+    assert rule.limits_of({"api": ["20/second burst 40", "900/minute"]}) is own
+
+
+def test_what_differs_in_name_subject_or_unit_counts_apart() -> None:
+    made = [
+        Terms(["1/day"], "consumer"),
+        Terms(["1/day"], "consumer", "a"),
+        Terms(["1/day"], "ip"),
+        Terms(["1/day"], "consumer", unit="bytes"),
+        Terms(["1/day"], "consumer,ip"),
+    ]
+    assert len({terms.identity for terms in made}) == len(made)
+
+
+def test_only_leased_limits_have_leases() -> None:
+    given = parts(MockClock())
+    exact = Terms(["1/day"], "ip").rule(given, lambda _: "a")
+    leased = Terms(["1/day"], "ip", counting=Counting("leased")).rule(given, lambda _: "a")
+    assert exact.limits.leases is None
+    assert leased.limits.leases is not None
+
+
+@pytest.mark.parametrize(
+    ("allow", "part", "advice"),
+    [
+        (["1/second", "0/minute"], ("allow", 1), "write at least `1/minute`"),
+        (["1/second", " 1 / second"], ("allow", 1), "is there more than once: write it once"),
+        (["1/second burst 1", "1001/day log"], ("allow", 1), "write at most 1000"),
+    ],
+)
+def test_the_allowance_at_fault_is_named_by_its_place(
+    allow: list[str], part: tuple[str | int, ...], advice: str
+) -> None:
+    with pytest.raises(FieldFault, match=re.escape(advice)) as caught:
+        Terms(allow, "ip").check()
+    assert caught.value.part == part
+
+
+@pytest.mark.parametrize(
+    ("own", "part", "advice"),
+    [
+        (["1/second", "0/minute"], (1,), "write at least `1/minute`"),
+        (["1/second"], (), "found 1; expected one for each of `5/second`, `9/minute`"),
+        (["1MiB/second", "1/minute"], (0,), "is no amount of requests"),
+    ],
+)
+def test_limits_of_a_consumer_are_as_many_and_of_the_same_unit(
+    own: list[str], part: tuple[str | int, ...], advice: str
+) -> None:
+    with pytest.raises(FieldFault, match=re.escape(advice)) as caught:
+        Terms(["5/second", "9/minute"], "ip").check_own(own)
+    assert caught.value.part == part
