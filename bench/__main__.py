@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import compiled, cost, memory, report, resilience, trouble
+from bench import compiled, cost, memory, report, resilience, state, trouble
 from bench.report import Figure, Results
 
-PARTS = ["cost", "memory", "trouble", "resilience"]
+PARTS = ["cost", "state", "memory", "trouble", "resilience"]
 QUICK = {
-    "rounds": 1, "seconds": 1, "warm_up": 1, "idle": 100, "streams": 20, "requests": 1000,
-    "routes": 200, "reloads": 5, "crashes": 1, "burst": 2,
+    "rounds": 1, "seconds": 1, "warm_up": 0, "idle": 100, "streams": 20, "requests": 1000,
+    "routes": 200, "reloads": 5, "crashes": 1, "burst": 2, "subjects": 2000,
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--pure", action="store_true", help="measure pure Python only: compile nothing")
     add("--only", default="", help="only contenders with this in their name")
     add("--rounds", type=int, default=3, help="of every contender, interleaved")
-    add("--seconds", type=float, default=6, help="of load per round")
+    add("--seconds", type=float, default=3, help="of load per round")
     add("--warm-up", type=float, default=1, help="seconds of load before each round")
     add("--idle", type=int, default=5000, help="idle connections")
     add("--streams", type=int, default=1000, help="open event streams")
@@ -35,6 +35,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--routes", type=int, default=10_000, help="of the large reload")
     add("--reloads", type=int, default=1000, help="under load")
     add("--crashes", type=int, default=3, help="workers killed under load")
+    add("--subjects", type=int, default=1_000_000, help="of limits, at most")
     add("--burst", type=float, default=6, help="seconds of load on slow and busy targets")
     add("--quick", action="store_true", help="a second of everything: to see that it runs")
     add("--no-result", action="store_true", help="write nothing to bench/results")
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         results = _measure(Path(name), parts, chosen)
     results.ratios = cost.ratios(results.rows)
-    results.figures = _bounds(results.ratios) + results.figures
+    results.figures = _bounds(results.ratios) + cost.added(results.rows) + results.figures
     text = report.text(results)
     print(text)
     if not chosen.no_result:
@@ -78,6 +79,8 @@ def _measure(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Resu
             warm_up=chosen.warm_up,
             only=chosen.only,
         )
+    if "state" in parts:
+        results.levels, results.figures = state.measure(folder / "state", subjects=chosen.subjects)
     if "memory" in parts:
         results.figures += memory.measure(
             folder / "memory",

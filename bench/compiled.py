@@ -35,7 +35,8 @@ def main() -> None:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256(sys.version.encode())
-    files = [*(ROOT / "src").rglob("*.py"), ROOT / "hatch_build.py", ROOT / "pyproject.toml"]
+    sources = (each for kind in ("py", "lua") for each in (ROOT / "src").rglob(f"*.{kind}"))
+    files = [*sources, ROOT / "hatch_build.py", ROOT / "pyproject.toml"]
     for file in sorted(files):
         digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -5,26 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from bench import gateway, load, peers
 from bench.processes import Missing, Running
+from bench.report import Figure
+from bench.valkey import Server
 
 Start = Callable[[Path, int], Running]
 
 PURE = ", not compiled"
+EXACT = "Sluicegate governed, exact on Valkey"
+LEASED = "Sluicegate governed, leased on Valkey"
+WITHOUT = "Sluicegate governed without a limit"
 
 CONTENDERS: dict[str, Start] = {
     "nginx proxy_pass": peers.nginx_proxy,
     "Envoy, local rate limit, JSON log": peers.envoy,
     "nginx + Lua + Redis, key and limit": peers.nginx_lua_redis,
     "Sluicegate bare": gateway.bare,
+    WITHOUT: gateway.unlimited,
+    LEASED: partial(gateway.on_valkey, mode="leased"),
+    EXACT: gateway.on_valkey,
+    "Sluicegate governed, three windows on Valkey": partial(
+        gateway.on_valkey, allow=gateway.WINDOWS
+    ),
     "Sluicegate governed": gateway.governed,
     "Sluicegate governed + all": gateway.governed_all,
-    f"Sluicegate bare{PURE}": gateway.bare_pure,
-    f"Sluicegate governed{PURE}": gateway.governed_pure,
-    f"Sluicegate governed + all{PURE}": gateway.governed_all_pure,
+    f"Sluicegate bare{PURE}": partial(gateway.bare, pure=True),
+    f"{LEASED}{PURE}": partial(gateway.on_valkey, mode="leased", pure=True),
+    f"{EXACT}{PURE}": partial(gateway.on_valkey, pure=True),
+    f"Sluicegate governed{PURE}": partial(gateway.governed, pure=True),
+    f"Sluicegate governed + all{PURE}": partial(gateway.governed_all, pure=True),
 }
 BASES = {
     "nginx": "nginx proxy_pass",
@@ -40,16 +54,25 @@ TARGETS = {
     ("Sluicegate governed", "Envoy"): 1.3,
     ("Sluicegate governed", "Lua"): 2.5,
     ("Sluicegate governed + all", "governed"): 1.1,
+    (EXACT, "Envoy"): 1.3,
+    (EXACT, "Lua"): 2.5,
 }
 """What each ratio must not pass; the aim beyond is 1.0 each."""
+MOST_ADDED_US = {(LEASED, WITHOUT): 3.0}
+"""What the first must not cost more than the second, CPU-µs per request."""
 
 
 @dataclass
 class Row:
-    """One contender: medians over the rounds."""
+    """One contender: medians over the rounds.
+
+    Of the Valkey beside it: its processor time, and the scripts it ran, per request.
+    """
 
     name: str
     cpu_us: list[float] = field(default_factory=list)
+    valkey_us: list[float] = field(default_factory=list)
+    scripts: list[float] = field(default_factory=list)
     loads: list[load.Load] = field(default_factory=list)
     memory_mb: float = 0.0
 
@@ -60,12 +83,19 @@ class Row:
             "cpu_us": round(median(self.cpu_us), 1),
             "cpu_us_lowest": round(min(self.cpu_us), 1),
             "cpu_us_highest": round(max(self.cpu_us), 1),
+            **self._beside(),
             "rps": round(median(one.rps for one in self.loads)),
             "p50_ms": round(median(one.p50_ms for one in self.loads), 2),
             "p99_ms": round(median(one.p99_ms for one in self.loads), 2),
             "memory_mb": round(self.memory_mb, 1),
             "failed": sum(one.failed for one in self.loads),
         }
+
+    def _beside(self) -> dict[str, float | str]:
+        if not self.valkey_us:
+            return {}
+        scripts = round(median(self.scripts), 3)
+        return {"valkey_us": round(median(self.valkey_us), 1), "valkey_scripts": scripts}
 
 
 def measure(
@@ -97,12 +127,27 @@ def measure(
 
 def _round(row: Row, contender: Running, seconds: float, warm_up: float) -> None:
     headers = (f"X-API-Key: {peers.KEY}",)
-    load.run(contender.port, warm_up, headers)
-    before = contender.cpu_seconds()
+    if warm_up:
+        load.run(contender.port, warm_up, headers)
+    before = contender.cpu_seconds(), *_beside(contender)
     seen = load.run(contender.port, seconds, headers)
-    row.cpu_us.append((contender.cpu_seconds() - before) / seen.requests * 1e6)
+    after = contender.cpu_seconds(), *_beside(contender)
+    cpu_s, valkey_s, scripts = (now - then for then, now in zip(before, after, strict=True))
+    row.cpu_us.append(cpu_s / seen.requests * 1e6)
+    if contender.beside:
+        row.valkey_us.append(valkey_s / seen.requests * 1e6)
+        row.scripts.append(scripts / seen.requests)
     row.loads.append(seen)
     row.memory_mb = contender.memory_mb()
+
+
+def _beside(contender: Running) -> tuple[float, int]:
+    """Return the processor time of the Valkeys beside a contender, and the scripts they ran."""
+    scripts = 0
+    for valkey in contender.beside:
+        with Server(valkey.port) as server:
+            scripts += server.counts().get("evalsha", (0, 0))[0]
+    return sum(valkey.cpu_seconds() for valkey in contender.beside), scripts
 
 
 def ratios(rows: list[Row]) -> dict[str, dict[str, float]]:
@@ -119,3 +164,21 @@ def ratios(rows: list[Row]) -> dict[str, dict[str, float]]:
             if peer in cost
         }
     return found
+
+
+def added(rows: list[Row]) -> list[Figure]:
+    """Return what contenders cost more than others, each in the round in which it cost least.
+
+    These are small numbers, and what else a machine does only ever adds to them.
+    """
+    lowest = {row.name: min(row.cpu_us) for row in rows}
+    return [
+        Figure(
+            f"{name} minus {base.removeprefix('Sluicegate ')}",
+            lowest[name] - lowest[base],
+            "CPU-µs",
+            bound,
+        )
+        for (name, base), bound in MOST_ADDED_US.items()
+        if name in lowest and base in lowest
+    ]

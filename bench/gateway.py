@@ -9,11 +9,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers import KEY
 from bench.processes import Running, free_port, memory_mb, start
+from bench.valkey import start_valkey
 
 BARE = """
 services: {{bench: {{targets: [http://127.0.0.1:{upstream}]}}}}
@@ -24,9 +26,7 @@ policies: []
 GOVERNED = """
 services: {{bench: {{targets: [http://127.0.0.1:{upstream}]}}}}
 consumers: {{bench: {{plan: bench, keys: [{{value: "${{env:BENCH_KEY}}"}}]}}}}
-plans:
-  bench:
-    policies: [{{rate_limit: {{allow: [1000000/second burst 1000000], by: consumer}}}}]
+plans: {{bench: {plan}}}
 routes:
   bench:
     match: {{path: /**}}
@@ -57,6 +57,10 @@ policies: [{{metrics: {{}}}}, {{access_log: {{}}}}, {{traces: {{sample: 0}}}}]
 tracing: {{endpoint: "http://127.0.0.1:{closed}"}}
 """
 """As GOVERNED, and what can be on in the path beside the defaults (breaker, ejection, retries)."""
+
+BUCKET = ("1000000/second burst 1000000",)
+WINDOWS = ("1000000/second", "60000000/minute", "3600000000/hour")
+"""Limits that are counted for each request and never reached."""
 
 
 @dataclass
@@ -102,11 +106,17 @@ class Gateway(Running):
 
 
 def sluicegate(
-    folder: Path, configuration: str, *, workers: str = "1", pure: bool = False
+    folder: Path,
+    configuration: str,
+    *,
+    workers: str = "1",
+    pure: bool = False,
+    state: Running | None = None,
 ) -> Gateway:
     """Start Sluicegate and wait until it is ready. The access log goes to a file.
 
     Compiled if this run has a compiled wheel (`BENCH_COMPILED`), unless it is to be `pure` Python.
+    Limits are counted in its memory, or in the Valkey `state`, which is stopped with it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "application.yml"
@@ -121,6 +131,9 @@ def sluicegate(
         "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
     }
+    if state is not None:
+        environ["SLUICEGATE_STATE_URL"] = f"redis://127.0.0.1:{state.port}"
+        environ["SLUICEGATE_STATE_TIMEOUT"] = "1s"  # so that no pause of the machine is an outage
     if not pure and "BENCH_COMPILED" in os.environ:
         environ["PYTHONPATH"] = os.environ["BENCH_COMPILED"]
     command = [sys.executable, "-m", "sluicegate", "run", str(file)]
@@ -135,35 +148,52 @@ def sluicegate(
     return gateway
 
 
-def bare(folder: Path, upstream_port: int) -> Gateway:
+def bare(folder: Path, upstream_port: int, *, pure: bool = False) -> Gateway:
     """Start Sluicegate with one route and no policy."""
-    return sluicegate(folder, BARE.format(upstream=upstream_port))
+    return sluicegate(folder, BARE.format(upstream=upstream_port), pure=pure)
 
 
-def governed(folder: Path, upstream_port: int) -> Gateway:
+def governed_text(upstream_port: int, allow: Sequence[str] = BUCKET, **settings: str) -> str:
+    """Write GOVERNED with a rate limit that has these `settings`; none where `allow` is empty."""
+    limit = {"rate_limit": {"allow": list(allow), "by": "consumer", **settings}}
+    plan = {"policies": [limit] if allow else []}
+    return GOVERNED.format(upstream=upstream_port, plan=json.dumps(plan))
+
+
+def governed(folder: Path, upstream_port: int, *, pure: bool = False) -> Gateway:
     """Start Sluicegate with key, limit, metrics and access log."""
-    return sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+    return sluicegate(folder, governed_text(upstream_port), pure=pure)
+
+
+def unlimited(folder: Path, upstream_port: int) -> Gateway:
+    """Start the same as `governed`, with a plan that limits nothing."""
+    return sluicegate(folder, governed_text(upstream_port, ()))
+
+
+def on_valkey(
+    folder: Path,
+    upstream_port: int,
+    *,
+    allow: Sequence[str] = BUCKET,
+    pure: bool = False,
+    **settings: str,
+) -> Gateway:
+    """Start the same as `governed`, with limits that are counted in a Valkey of its own."""
+    state = start_valkey(folder / "valkey")
+    try:
+        configuration = governed_text(upstream_port, allow, **settings)
+        running = sluicegate(folder, configuration, pure=pure, state=state)
+    except BaseException:
+        state.stop()
+        raise
+    running.beside.append(state)
+    return running
 
 
 def governed_all(folder: Path, upstream_port: int, *, pure: bool = False) -> Gateway:
     """Start `governed` with all that helps against failing targets; traces of none of it."""
     configuration = GOVERNED_ALL.format(upstream=upstream_port, closed=free_port())
     return sluicegate(folder, configuration, pure=pure)
-
-
-def bare_pure(folder: Path, upstream_port: int) -> Gateway:
-    """Start the same as `bare`, not compiled."""
-    return sluicegate(folder, BARE.format(upstream=upstream_port), pure=True)
-
-
-def governed_pure(folder: Path, upstream_port: int) -> Gateway:
-    """Start the same as `governed`, not compiled."""
-    return sluicegate(folder, GOVERNED.format(upstream=upstream_port), pure=True)
-
-
-def governed_all_pure(folder: Path, upstream_port: int) -> Gateway:
-    """Start the same as `governed_all`, not compiled."""
-    return governed_all(folder, upstream_port, pure=True)
 
 
 def many_routes(upstream_port: int, count: int, mark: str) -> str:

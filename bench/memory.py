@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench import load, peers
-from bench.gateway import BARE, GOVERNED, Gateway, sluicegate
+from bench.gateway import BARE, Gateway, governed_text, sluicegate
 from bench.report import Figure
 
 REST_MB, IDLE_MB, STREAMS_MB, GROWTH_MB = 70, 60, 40, 5
@@ -34,7 +34,7 @@ def measure(folder: Path, *, idle: int, streams: int, requests: int) -> list[Fig
 
 def at_rest(folder: Path, upstream_port: int) -> Figure:
     """Start a gateway and look at its largest process."""
-    gateway = sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+    gateway = sluicegate(folder, governed_text(upstream_port))
     try:
         return Figure("memory of a worker at rest", gateway.worker_mb(), "MB", REST_MB)
     finally:
@@ -43,7 +43,7 @@ def at_rest(folder: Path, upstream_port: int) -> Figure:
 
 def idle_connections(folder: Path, upstream_port: int, count: int) -> Figure:
     """Open connections, make one request on each, and keep them."""
-    gateway = sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+    gateway = sluicegate(folder, governed_text(upstream_port))
     try:
         load.run(gateway.port, 1, (f"X-API-Key: {peers.KEY}",))
         before = settled_mb(gateway)
@@ -89,7 +89,7 @@ async def open_streams(folder: Path, count: int) -> Figure:
 def growth(folder: Path, upstream_port: int, requests: int) -> Figure:
     """Warm up, then send `requests` and see what stayed."""
     headers = (f"X-API-Key: {peers.KEY}",)
-    gateway = sluicegate(folder, GOVERNED.format(upstream=upstream_port))
+    gateway = sluicegate(folder, governed_text(upstream_port))
     try:
         load.run(gateway.port, 5, headers)
         before, left = settled_mb(gateway), requests

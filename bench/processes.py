@@ -46,7 +46,7 @@ class Running:
     port: int
     folder: Path
     beside: list[Running] = field(default_factory=list)
-    """Servers that it needs; stopped with it, and not counted."""
+    """Valkeys that it asks; stopped with it, and not counted."""
 
     def tree(self) -> list[int]:
         """Return the ids of all its processes."""

@@ -9,12 +9,14 @@ import os
 import platform
 import re
 import subprocess
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.processes import Missing, program
+from bench.valkey import valkey_server
 
 if TYPE_CHECKING:
     from bench.cost import Row
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
-LIBRARIES = ("httptools", "msgspec", "uvloop")
+LIBRARIES = ("hiredis", "httptools", "msgspec", "uvloop")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,19 @@ class Pair:
         return self.bound is None or self.value <= self.bound * self.base
 
 
+@dataclass(frozen=True)
+class Level:
+    """What one way to limit costs at the Valkey that counts so many subjects.
+
+    `script_us` is the processor time of one call of the script.
+    """
+
+    name: str
+    subjects: int
+    bytes_each: float
+    script_us: float
+
+
 @dataclass
 class Results:
     """All that a run has found out. `missing` says what could not be measured and why."""
@@ -75,6 +90,7 @@ class Results:
     ratios: dict[str, dict[str, float]] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
@@ -99,6 +115,8 @@ def versions() -> dict[str, str]:
         "wrk": ["wrk", "-v"],
     }.items():
         found[name] = _version(command)
+    with suppress(Missing):
+        found["valkey"] = _version([valkey_server(), "--version"])
     return found
 
 
@@ -122,6 +140,7 @@ def text(results: Results) -> str:
         cost_table(results.rows, results.ratios) if results.rows else "",
         figure_table(results.figures) if results.figures else "",
         pair_table(results.pairs) if results.pairs else "",
+        level_table(results.levels) if results.levels else "",
         "\n".join(f"not measured: {line}" for line in results.missing),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -137,12 +156,13 @@ def document(printed: str, file: Path = DOCUMENT) -> None:
 def cost_table(rows: list[Row], ratios: dict[str, dict[str, float]]) -> str:
     """Draw the table of costs in Markdown."""
     bases = sorted({base for ratio in ratios.values() for base in ratio}, key=str.lower)
-    head = ["", "CPU-µs/request", "requests/s", "p50 ms", "p99 ms", "RSS MB"]
-    lines = [[*head, *(f"÷ {base}" for base in bases)]]
+    head = ["", "CPU-µs/request", "of Valkey", "its scripts", "requests/s", "p50 ms", "p99 ms"]
+    keys = ["name", "cpu_us", "valkey_us", "valkey_scripts", "rps", "p50_ms", "p99_ms", "memory_mb"]
+    lines = [[*head, "RSS MB", *(f"÷ {base}" for base in bases)]]
     for row in rows:
         one = row.summary()
-        cells = [one["name"], one["cpu_us"], one["rps"], one["p50_ms"], one["p99_ms"]]
-        cells += [one["memory_mb"], *(ratios[row.name].get(base, "") for base in bases)]
+        cells = [one.get(key, "") for key in keys]
+        cells += [ratios[row.name].get(base, "") for base in bases]
         lines.append([str(cell) for cell in cells])
     return markdown(lines)
 
@@ -151,7 +171,7 @@ def figure_table(figures: list[Figure]) -> str:
     """Draw the other numbers in Markdown."""
     lines = [["", "measured", "must not pass"]]
     for one in figures:
-        digits = {"": 0, "times": 2}.get(one.unit, 1)
+        digits = {"": 0, "times": 2, "calls": 3}.get(one.unit, 1)
         value = f"{one.value:.{digits}f}"
         bound = "" if one.bound is None else f"{one.bound:g} {one.unit}".strip()
         note = "" if one.holds else " ✗"
@@ -170,6 +190,18 @@ def pair_table(pairs: list[Pair]) -> str:
         cells = [_amount(one.base, one.unit), _amount(one.value, one.unit), ratio]
         cells[-1] += "" if one.holds else " ✗"
         lines.append([one.name, *cells, must])
+    return markdown(lines)
+
+
+def level_table(levels: list[Level]) -> str:
+    """Draw in Markdown what subjects cost, for each number of them."""
+    sizes = sorted({one.subjects for one in levels})
+    found = {(one.name, one.subjects): one for one in levels}
+    lines = [["", *(f"{size:,} subjects" for size in sizes)]]
+    for name in dict.fromkeys(one.name for one in levels):
+        of = [found[name, size] for size in sizes]
+        lines.append([f"{name}: bytes/subject", *(f"{one.bytes_each:.0f}" for one in of)])
+        lines.append(["… script CPU-µs/call", *(f"{one.script_us:.1f}" for one in of)])
     return markdown(lines)
 
 
@@ -209,6 +241,7 @@ def write(results: Results, settings: dict[str, object]) -> Path:
             for f in results.figures
         ],
         "resilience": [_pair(each) for each in results.pairs],
+        "state": [asdict(each) for each in results.levels],
         "missing": results.missing,
     }
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

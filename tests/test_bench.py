@@ -98,6 +98,114 @@ def test_what_has_everything_on_is_compared_with_the_same_without() -> None:
     assert found["Sluicegate governed"] == {}
 
 
+def test_what_a_limit_adds_is_told_by_the_rounds_that_were_disturbed_least() -> None:
+    from bench import cost  # noqa: PLC0415 - same
+
+    rows = [cost.Row(cost.LEASED, [52.0, 50.0, 90.0]), cost.Row(cost.WITHOUT, [48.0, 75.0, 49.0])]
+    (figure,) = cost.added(rows)
+    assert (figure.value, figure.bound, figure.holds) == (2.0, 3.0, True)
+    assert cost.added(rows[:1]) == []
+
+
+def test_what_a_valkey_does_for_a_contender_is_shown_beside_it() -> None:
+    from bench import cost, report  # noqa: PLC0415 - same
+    from bench.load import Load  # noqa: PLC0415 - same
+
+    loads = [Load(10, 1.0, 1.0, 2.0, 0)]
+    rows = [
+        cost.Row("with one", [40.0, 44.0], [9.0, 11.0], [1.0, 1.0], loads),
+        cost.Row("without", [30.0], loads=loads),
+    ]
+    lines = report.cost_table(rows, cost.ratios(rows)).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:5]] for line in lines]
+    assert cells[0] == ["", "CPU-µs/request", "of Valkey", "its scripts"]
+    assert cells[2:] == [["with one", "42.0", "10.0", "1.0"], ["without", "30.0", "", ""]]
+
+
+def test_subjects_grow_tenfold_up_to_the_number_that_was_asked_for() -> None:
+    from bench import state  # noqa: PLC0415 - same
+
+    assert state.sizes_to(1_000_000) == [1000, 10_000, 100_000, 1_000_000]
+    assert state.sizes_to(2000) == [1000, 2000]
+    assert state.sizes_to(500) == [500]
+
+
+def test_a_step_in_cost_is_found_wherever_it_is() -> None:
+    from bench import state  # noqa: PLC0415 - same
+
+    even = state.step("limit", [[10.0, 30.0], [11.0, 33.0], [10.0, 30.0]])
+    assert (even.value, even.holds) == (pytest.approx(1.1), True)
+    uneven = state.step("limit", [[10.0, 30.0], [25.0, 75.0], [20.0, 60.0]])
+    assert (uneven.value, uneven.holds) == (2.5, False)
+    assert state.step("limit", [[10.0]]).value == 1
+
+
+def test_the_table_of_subjects_has_a_column_for_each_number_of_them() -> None:
+    from bench.report import Level, level_table  # noqa: PLC0415 - same
+
+    levels = [Level("a", 1000, 151.4, 9.96), Level("a", 2000, 150.0, 10.0)]
+    lines = level_table([*levels, Level("b", 1000, 3.0, 1.0), Level("b", 2000, 4.0, 2.0)])
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines.splitlines()]
+    assert cells[0] == ["", "1,000 subjects", "2,000 subjects"]
+    assert cells[2:4] == [
+        ["a: bytes/subject", "151", "150"],
+        ["… script CPU-µs/call", "10.0", "10.0"],
+    ]
+    assert cells[4] == ["b: bytes/subject", "3", "4"]
+
+
+def test_every_way_to_limit_is_measured_on_a_real_valkey(tmp_path: Path) -> None:
+    from bench import state, valkey  # noqa: PLC0415 - same
+
+    running = valkey.start_valkey(tmp_path)
+    try:
+        for name, group in state.groups().items():
+            (level,), steepest = state.cost_of(name, group, {1500: running.port})
+            assert (level.name, level.subjects, steepest.value) == (name, 1500, 1)
+            assert level.script_us > 0
+            assert 50 < level.bytes_each < 1000
+            with valkey.Server(running.port) as server:  # of slots, all that was taken is back
+                assert server.ask([b"DBSIZE\r\n"]) == [1500]
+    finally:
+        running.stop()
+
+
+def test_a_call_that_is_refused_ends_the_measurement(tmp_path: Path) -> None:
+    from bench import state, valkey  # noqa: PLC0415 - same
+    from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow  # noqa: PLC0415
+    from sluicegate.state.contract import Group, Limit  # noqa: PLC0415
+
+    running = valkey.start_valkey(tmp_path)
+    try:
+        small = Group("place", [Limit("fixed", FixedWindow(1, 86400 * 10**6))])
+        with pytest.raises(RuntimeError, match="reached"):
+            state.cost_of("small", small, {1000: running.port})
+        with (
+            valkey.Server(running.port) as server,
+            pytest.raises(RuntimeError, match="unknown command"),
+        ):
+            server.ask([b"NONSENSE\r\n"])
+    finally:
+        running.stop()
+
+
+def test_calls_are_told_from_what_scripts_do_within_them() -> None:
+    from bench.round_trips import calls_figures  # noqa: PLC0415 - same
+
+    one = {"evalsha": 1001, "get": 1000, "set": 1000, "time": 1001, "info": 1, "zadd": 1}
+    assert all(figure.holds for figure in calls_figures(one, 1000))
+    assert not calls_figures({**one, "evalsha": 3000}, 1000)[1].holds
+    assert not calls_figures({**one, "ping": 500}, 1000)[0].holds
+    assert not calls_figures({**one, "get": 3000}, 1000)[2].holds
+
+
+def test_three_windows_of_one_subject_are_one_call_of_one_script(tmp_path: Path) -> None:
+    from bench import round_trips  # noqa: PLC0415 - same
+
+    for figure in round_trips.measure(tmp_path, requests=200):
+        assert 1 <= figure.value < 1.5, figure.name  # and a call each second
+
+
 def test_a_percentile_is_a_time_that_occurred() -> None:
     from bench.open_loop import percentile  # noqa: PLC0415 - same
 
@@ -228,9 +336,12 @@ def test_a_result_is_kept_as_json_whatever_could_not_be_measured(
 
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
     pairs = [report.Pair("a", "ms", float("nan"), 3.0), report.Pair("b", "/s", 2.0, 3.0)]
-    file = report.write(report.Results(pairs=pairs), {})
-    kept = json.loads(file.read_text(), parse_constant=pytest.fail)["resilience"]
+    levels = [report.Level("c", 1000, 150.5, 9.5)]
+    file = report.write(report.Results(pairs=pairs, levels=levels), {})
+    written = json.loads(file.read_text(), parse_constant=pytest.fail)
+    kept = written["resilience"]
     assert [(each["round_robin"], each["ratio"]) for each in kept] == [(None, None), (2.0, 1.5)]
+    assert [(each["name"], each["bytes_each"]) for each in written["state"]] == [("c", 150.5)]
     assert all(pair.name in report.text(report.Results(pairs=pairs)) for pair in pairs)
 
 
@@ -258,6 +369,11 @@ def test_the_bench_measures_all_contenders_in_one_run() -> None:
         "bare",
         "governed",
         "governed + all",
+        "without a limit",
+        "leased on Valkey",
+        "exact on Valkey",
+        "three windows on Valkey",
+        "leased on Valkey minus governed without a limit",
     ):
         assert f"{name}" in done.stdout
     assert "not measured" not in done.stdout
