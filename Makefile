@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled chaos check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos truth check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -23,6 +23,9 @@ testcompiled: $(VENV)/.dev  ## The whole-gateway tests against the compiled whee
 
 chaos: $(VENV)/.dev  ## Targets and links that fail, in five ways: what survives it, as a table
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+truth: $(VENV)/.dev  ## Limits on real replicas in trouble: bounds and floors, as a table
+	PYTHONPATH=tests $(BIN)/python -m truth $(ARGS)
 
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 
