@@ -166,7 +166,7 @@ class State(Resource, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^(memory://|unix://|rediss?(\+sentinel|\+cluster)?://)[^?#\s@]*$(?!\n)",
-            description="`memory://`: in the process; with several workers in an embedded Valkey of "
+            description="`memory://`: in the process; with several workers an embedded Valkey of "
             "this replica's own (extra `embedded`). `redis://host:port/0`, "
             "`unix:///run/valkey.sock`: one Redis or Valkey, 6.2 or newer. "
             "`redis+sentinel://host:port,host:port/primary-name`: the primary that Sentinels name. "
