@@ -103,3 +103,14 @@ def test_gauges_can_be_set_when_they_are_looked_at() -> None:
     metrics.forget_at_scrape(look)
     metrics.dump()
     assert cell.value == 2
+
+
+def test_one_who_cannot_look_keeps_nothing_else_from_being_told() -> None:
+    metrics = Metrics()
+    metrics.family("a_total", "counter", "A.").cell().value = 3
+
+    def fails() -> None:
+        raise RuntimeError
+
+    metrics.at_scrape(fails)
+    assert [(family.name, family.series[0].number) for family in metrics.dump()] == [("a_total", 3)]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sluicegate.wire.body import RequestBody
     from sluicegate.wire.tunnel import Tunnel
 
-BODILESS = frozenset({204, 304})
+BODILESS: Final = frozenset({204, 304})
 """Statuses without a body (RFC 9110, sections 15.3.5 and 15.4.5); 1xx beside them."""
 
 HeadHook = Callable[["Exchange"], None]

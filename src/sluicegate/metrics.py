@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+import structlog
 
 Kind = Literal["counter", "gauge", "histogram"]
 Merge = Literal["sum", "min", "max"]
@@ -166,7 +167,10 @@ class Metrics:
     def dump(self) -> list[FamilyDump]:
         """Copy everything for a scrape."""
         for observe in list(self._observers):
-            observe()
+            try:
+                observe()
+            except Exception:  # noqa: BLE001 - its gauges stay as they were, all else is counted
+                structlog.get_logger().exception("a metric cannot be observed")
         return [
             FamilyDump(
                 name=f.name,

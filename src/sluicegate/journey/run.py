@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Exchange"], Awaitable[None]]
 Handle = Callable[["Exchange", "Onward"], Awaitable[None]]
 
-PROBES = "/actuator/health/"
+PROBES: Final = "/actuator/health/"
 """Where load balancers ask on the data port."""
 
 

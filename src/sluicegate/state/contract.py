@@ -11,11 +11,11 @@ takes under a `ticket`, a text that no other request uses; giving back twice cha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-NEVER = -1
+NEVER: Final = -1
 """`retry_after_us` of a cost that is more than the limit ever holds."""
-EXACT = 2**52
+EXACT: Final = 2**52
 """Whole numbers up to here are exact in a double as well, which Lua counts in."""
 
 Counts = tuple[int | str, ...]

@@ -7,17 +7,17 @@ what was used since. So it never scans, and what nobody uses any more ends by it
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock, Timer
 
-SLOT_US = 1_000_000
-SWEEP_S = 1.0
-SLICE = 500
+SLOT_US: Final = 1_000_000
+SWEEP_S: Final = 1.0
+SLICE: Final = 500
 """Things looked at before the loop gets its turn again: about 0.3 ms."""
-SLICE_PAUSE_S = 0.005
-TRIES = 8
+SLICE_PAUSE_S: Final = 0.005
+TRIES: Final = 8
 """Things looked at to find one that is due first; then the last of them is taken for it."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sluicegate.state.contract import (
     Ask,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.metrics import Metrics
 
-MOST_KEYS = 2_000_000
+MOST_KEYS: Final = 2_000_000
 """About 1 GB. Past it, the key that would be forgotten first is forgotten early."""
 Told = tuple[int, int, int]
 """What a region says of a limit: the start of its window, what it has taken and returned in it."""

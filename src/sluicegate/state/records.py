@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-LIFE_US = 3600 * 1_000_000
+from typing import Final
+
+LIFE_US: Final = 3600 * 1_000_000
 """Longer than requests last. What is not settled by then stays charged."""
-MOST = 100_000
+MOST: Final = 100_000
 """Tickets; about 40 MB. The oldest one is forgotten first, and stays charged."""
-NOTHING = -1
+NOTHING: Final = -1
 """In place of a cost: a group that nothing was taken from."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.state.contract import Ask, Counts, Outcome
 
-LEAST_US = 1_000_000
+LEAST_US: Final = 1_000_000
 """Keys live at least this long, since a leased block may outlive what it was charged to."""
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
-_TRACEPARENT = re.compile(
+_TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]([0-9a-f])(?:\Z|-)"
 )
-_LENGTH = 55
+_LENGTH: Final = 55
 """Of a `traceparent` of version 00, which has nothing after its flags."""
-_FLAGGED = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
+_FLAGGED: Final = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
 """Last digits of flags whose lowest bit, `sampled`, is set; other bits say other things."""
-_ZERO_ID = "0" * 16
+_ZERO_ID: Final = "0" * 16
 
 
 class Parent:

@@ -8,14 +8,14 @@ an upper bound; a failure rate equal to the threshold opens as well. Half open i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.model.resilience import Breaker
 
-TRIAL_CALLS = 1
+TRIAL_CALLS: Final = 1
 """Calls of a trial where no breaker says how many. Envoy has no trial; here it is one call."""
-LEAST_PATIENCE_S = 1.0
+LEAST_PATIENCE_S: Final = 1.0
 """A trial is given at least this long, whatever the settings."""
 
 

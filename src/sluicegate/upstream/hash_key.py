@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
 
 HashKey = Callable[["Exchange"], int | None]
 
-KINDS = "consumer, ip, header:<name> or cookie:<name>"
+KINDS: Final = "consumer, ip, header:<name> or cookie:<name>"
 
 
 def hash_key_of(by: str) -> HashKey:

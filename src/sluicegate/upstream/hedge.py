@@ -11,18 +11,18 @@ Pure. An `observe` costs 1 µs compiled, nearly all of it its part of sorting on
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.model.resilience import Hedge
 
-WINDOW = 512
+WINDOW: Final = 512
 """Last times that are looked at; enough for a 99.5th percentile, sorted in some 50 µs."""
-ENOUGH = 50
+ENOUGH: Final = 50
 """Times before there is a percentile: of fewer, the 95th is one or two of them."""
-RENEWED_EVERY = 64
+RENEWED_EVERY: Final = 64
 """Observations between two sorts."""
-SAVED = 10.0
+SAVED: Final = 10.0
 """Second attempts that can be saved up (gRFC A6's maxTokens in its example: 10)."""
 
 

@@ -9,10 +9,11 @@ any more, because it was slow, looks fast again in the end, and is tried.
 from __future__ import annotations
 
 from math import exp
+from typing import Final
 
-TAU_S = 10.0
+TAU_S: Final = 10.0
 """Seconds in which what is known loses 63 % of its weight. Finagle's decayTime: 10 s."""
-FAILED_S = 1.0
+FAILED_S: Final = 1.0
 """A failed attempt counts as at least that slow: a refused connection must not look like speed."""
 
 

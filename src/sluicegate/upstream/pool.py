@@ -10,7 +10,7 @@ import asyncio
 import functools
 import ssl
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from sluicegate.errors import ConnectFailed, ConnectTimeout, PoolFull
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sluicegate.wire.deadlines import Deadlines
 
 
-PORTS = {"http": 80, "https": 443}
+PORTS: Final = {"http": 80, "https": 443}
 
 
 class Pool:

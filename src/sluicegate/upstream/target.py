@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sluicegate.upstream.pool import Pool
     from sluicegate.wire.deadlines import Deadlines
 
-QUIET_S = 1.0
+QUIET_S: Final = 1.0
 """At most one log line per such time about attempts at one target that failed."""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sluicegate.errors import BODY_TOO_LARGE, Refused
 
 if TYPE_CHECKING:
     from sluicegate.headers import Headers
 
-HIGH_WATER = 65536
+HIGH_WATER: Final = 65536
 """Bytes received and not yet taken at which the client's socket is no longer read."""
 
 
@@ -227,4 +227,4 @@ class _Discard:
         """Drop."""
 
 
-_DISCARD = _Discard()
+_DISCARD: Final = _Discard()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import ConfigError, Fault
 
@@ -31,26 +31,26 @@ Field = tuple[bytes, bytes]
 Ends = tuple[tuple[Any, ...], tuple[Any, ...]]
 """Socket addresses of a connection: the peer's and ours."""
 
-MAX_HOPS = 32
+MAX_HOPS: Final = 32
 """Entries read from the right. Envoy's xff_num_trusted_hops and real chains stay far below."""
-MAX_FORWARDED = 4096
+MAX_FORWARDED: Final = 4096
 """Characters of `Forwarded` that are parsed: 1 ms of work at most. 32 hops take 2500."""
-MAX_NODE = 55
+MAX_NODE: Final = 55
 """Characters of an IPv6 address with brackets and port, with room for IPv4 in its end."""
-MEMO_SIZE = 4096
+MEMO_SIZE: Final = 4096
 """Addresses remembered; a flood of new ones empties the memo and costs 3 µs each, no memory."""
 
-_PORT = r"[0-9]{1,5}"
-_NODE = re.compile(
+_PORT: Final = r"[0-9]{1,5}"
+_NODE: Final = re.compile(
     rf"(?:\[([0-9A-Fa-f:.]{{2,45}})\]|([0-9.]{{7,15}}))(?::{_PORT})?|([0-9a-f:.]+)", re.IGNORECASE
 )
-_HOST = re.compile(rf"(?:[A-Za-z0-9._~-]{{1,255}}|\[[0-9A-Fa-f:.]{{2,45}}\])(?::({_PORT}))?")
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*"'
-_SEPARATOR = re.compile(r"[ \t]*([,;]|\Z)[ \t]*")
-_PAIR = re.compile(rf"({_NAME})=({_NAME}|{_QUOTED})")
-_MAX_PORT = 65535
-_DEFAULT_PORTS = {"http": b"80", "ws": b"80", "https": b"443", "wss": b"443"}
+_HOST: Final = re.compile(rf"(?:[A-Za-z0-9._~-]{{1,255}}|\[[0-9A-Fa-f:.]{{2,45}}\])(?::({_PORT}))?")
+_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*"'
+_SEPARATOR: Final = re.compile(r"[ \t]*([,;]|\Z)[ \t]*")
+_PAIR: Final = re.compile(rf"({_NAME})=({_NAME}|{_QUOTED})")
+_MAX_PORT: Final = 65535
+_DEFAULT_PORTS: Final = {"http": b"80", "ws": b"80", "https": b"443", "wss": b"443"}
 
 
 def plain_address(text: str) -> str | None:
@@ -214,7 +214,7 @@ class Forwarding:
 
 _SINGLE = (b"x-real-ip", b"x-client-ip", b"true-client-ip")
 """Fields that name the client alone; only ever sent on with the address that we found."""
-_REWRITTEN = frozenset(
+_REWRITTEN: Final = frozenset(
     (
         *_SINGLE,
         b"forwarded",

@@ -24,30 +24,32 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sluicegate.errors import BAD_TARGET, MALFORMED, NOT_IMPLEMENTED, Refused
 
 # Nothing to do: no escapes, no empty segments, none that starts with a dot. Possessive, so that a
 # target that does not fit fails without backtracking.
-CLEAN = re.compile(
+CLEAN: Final = re.compile(
     rb"(?:/[!\"$&-\-0->@-[\]-~][!\"$&-.0->@-[\]-~]*+)*+/?"  # path
     rb"(?:\?[!\"$-~]*+)?"  # query
 )
-ABSOLUTE = re.compile(rb"https?://([^/?#]*+)(.*+)", re.IGNORECASE | re.DOTALL)
-FORBIDDEN = re.compile(rb"[\x00-\x20\x7f-\xff#\\]")
-FORBIDDEN_IN_QUERY = re.compile(rb"[\x00-\x20\x7f#]")
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
-SLASHES = re.compile(rb"//+")
-DOT_SEGMENT_WITH_PARAMETER = re.compile(rb"/\.\.?(?:;|%3B)")
-DOUBLY_ENCODED = re.compile(rb"%25(?:2[5EF]|5C|[01][0-9A-F]|7F)", re.IGNORECASE)
-UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*+)(.*+)", re.IGNORECASE | re.DOTALL)
+FORBIDDEN: Final = re.compile(rb"[\x00-\x20\x7f-\xff#\\]")
+FORBIDDEN_IN_QUERY: Final = re.compile(rb"[\x00-\x20\x7f#]")
+ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
+SLASHES: Final = re.compile(rb"//+")
+DOT_SEGMENT_WITH_PARAMETER: Final = re.compile(rb"/\.\.?(?:;|%3B)")
+DOUBLY_ENCODED: Final = re.compile(rb"%25(?:2[5EF]|5C|[01][0-9A-F]|7F)", re.IGNORECASE)
+UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
-HOST = re.compile(rb"(?:([0-9A-Za-z_-]++(?:\.[0-9A-Za-z_-]++)*+)\.?|\[([0-9A-Fa-f:.]++)\])(:\d*+)?")
-MAX_HOST = 255
+HOST: Final = re.compile(
+    rb"(?:([0-9A-Za-z_-]++(?:\.[0-9A-Za-z_-]++)*+)\.?|\[([0-9A-Fa-f:.]++)\])(:\d*+)?"
+)
+MAX_HOST: Final = 255
 """Bytes of a name. RFC 1035, section 2.3.4."""
-MAX_PORT = 65535
-HOSTS_REMEMBERED = 4096
+MAX_PORT: Final = 65535
+HOSTS_REMEMBERED: Final = 4096
 """Distinct Host values whose parsed form is kept: about 1 MB at worst."""
 
 

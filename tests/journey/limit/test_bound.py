@@ -18,6 +18,7 @@ from support.mock_clock import MockClock
 
 MINUTE_US = 60_000_000
 WINDOW = FixedWindow(1000, MINUTE_US)
+BUCKET = TokenBucket(10, 1_000_000, 20)
 CREW = Crew(6, 0)
 
 
@@ -39,10 +40,20 @@ def test_while_the_state_answers(algorithm: Algorithm, regions: int, bound: floa
 
 
 @pytest.mark.parametrize(
-    ("away", "bound"), [("share", 1000), ("local", 6000), ("allow", inf), ("deny", 0)]
+    ("algorithm", "away", "bound"),
+    [
+        (WINDOW, "share", 1000),
+        (WINDOW, "local", 6000),
+        (WINDOW, "allow", inf),
+        (WINDOW, "deny", 0),
+        (BUCKET, "share", 40),
+        (BUCKET, "local", inf),
+        (Leased(BUCKET, 5), "share", 45),
+        (Leased(BUCKET, 5), "deny", 5),
+    ],
 )
-def test_while_it_is_away(away: str, bound: float) -> None:
-    assert over_admission(Limit("label", WINDOW), away, CREW, 1, up=False) == bound
+def test_while_it_is_away(algorithm: Algorithm, away: str, bound: float) -> None:
+    assert over_admission(Limit("label", algorithm), away, CREW, 1, up=False) == bound
 
 
 def test_every_limit_that_runs_has_a_series_and_none_that_is_gone() -> None:

@@ -22,7 +22,8 @@ def test_a_rule_names_its_limits_for_headers_details_and_keys() -> None:
     assert limits.names == ["api-10-second-burst-20", "api-500-minute"]
     assert limits.texts == ["10/second burst 20", "500/minute"]
     assert limits.policy == (
-        b'"api-10-second-burst-20";q=10;w=1;burst=20, "api-500-minute";q=500;w=60'
+        b"ratelimit-policy",
+        b'"api-10-second-burst-20";q=10;w=1;burst=20, "api-500-minute";q=500;w=60',
     )
     assert rule.subject(exchange()) == "ann"
 

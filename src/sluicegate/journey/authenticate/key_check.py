@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from sluicegate.errors import UNAUTHENTICATED
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sluicegate.headers import Headers
     from sluicegate.policy import Onward
 
-CONSUMER_HEADER = b"sluicegate-consumer"
+CONSUMER_HEADER: Final = b"sluicegate-consumer"
 Challenges = tuple[tuple[bytes, bytes], ...]
 
 

@@ -8,7 +8,7 @@ up to 64 KiB of the request body, so that the request can be sent again.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import (
     Refused,
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from sluicegate.upstream.target import Target
     from sluicegate.wire.http1.client import ClientConnection
 
-KEEP_BYTES = 65536
+KEEP_BYTES: Final = 65536
 """How much of a request body is kept to be sent again."""
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """RFC 9110, section 9.2.2."""
-SWITCHING = 101
-UNAVAILABLE = 503
+SWITCHING: Final = 101
+UNAVAILABLE: Final = 503
 
 
 class Attempt:

@@ -10,7 +10,7 @@ must answers that a caller may provoke, such as 500, unless the service counts t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import (
     ConnectFailed,
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sluicegate.journey.dispatch.retry import Call
     from sluicegate.upstream.target import Target
 
-FIRST_SERVER_ERROR = 500
-EARLY_S = 0.001
+FIRST_SERVER_ERROR: Final = 500
+EARLY_S: Final = 0.001
 """How much too early a timer may fire: libuv's are of whole milliseconds."""
 
 

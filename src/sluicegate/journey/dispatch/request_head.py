@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.wire.http1.lines import fields
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from sluicegate.telemetry.trace import AttemptSpan
     from sluicegate.upstream.target import Target
 
-INF = float("inf")
-CHUNKED = b"transfer-encoding: chunked\r\n"
+INF: Final = float("inf")
+CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 
 
 def head_of(exchange: Exchange, target: Target, span: AttemptSpan | None, now: float) -> bytes:

@@ -11,7 +11,7 @@ and at random, so that targets that recover are not met by everyone at once.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import (
     DEADLINE_PASSED,
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from sluicegate.upstream.destination import Destination
     from sluicegate.upstream.target import Target
 
-STALE = "stale"
+STALE: Final = "stale"
 """The reason of a retry after a kept connection turned out to have been closed (RFC 9112, 9.3.1).
 
 That says nothing of the target: the next attempt begins at once, and may be at the same one.
 """
-NEVER = float("inf")
-AT_LEAST_S = 0.001
+NEVER: Final = float("inf")
+AT_LEAST_S: Final = 0.001
 """For a connection when all time is used up: 0 would be no bound."""
-AWAY = 503
+AWAY: Final = 503
 AGAIN = ((b"retry-after", b"1"),)
 """Nothing has reached a target, so coming again does no harm: probes look twice a second."""
 

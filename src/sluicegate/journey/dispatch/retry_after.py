@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
+from typing import Final
 
-MOST_DIGITS = 9
+MOST_DIGITS: Final = 9
 """More seconds than anybody waits; numbers of any length can be read this far."""
 
 

@@ -9,18 +9,21 @@ that were not counted as they should be, because the state did not answer, and w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.rule import Limits
     from sluicegate.state.contract import Outcome
 
-SECOND_US = 1_000_000
-OLDER = (b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset")
-POLICY = b"ratelimit-policy"
-LEFT = b"ratelimit"
-DEGRADED = b"sluicegate-degraded"
+SECOND_US: Final = 1_000_000
+LIMIT: Final = b"x-ratelimit-limit"
+REMAINING: Final = b"x-ratelimit-remaining"
+RESET: Final = b"x-ratelimit-reset"
+LEFT: Final = b"ratelimit"
+DEGRADED: Final = b"sluicegate-degraded"
+MOST_WRITTEN: Final = 1025
+WRITTEN: Final[list[bytes]] = [str(number).encode() for number in range(MOST_WRITTEN)]
 
 
 class Announcement:
@@ -47,24 +50,29 @@ class Announcement:
         outcomes = self._outcomes
         if not outcomes:
             return
-        tightest = outcomes[0]
-        left = ""
-        for label, outcome in zip(limits.labels, outcomes, strict=True):
-            if outcome.remaining < tightest.remaining:
-                tightest = outcome
-            comma = ", " if left else ""
-            left += f"{comma}{label}{outcome.remaining};t={seconds(outcome.reset_us)}"
-        said = headers.get(b"x-ratelimit-remaining")
-        headers.append((POLICY, limits.policy))
-        headers.append((LEFT, left.encode()))
+        labels = limits.labels
+        pieces: list[bytes] = []
+        least = -1
+        limit = 0
+        remaining = reset = b""
+        for place, outcome in enumerate(outcomes):
+            left, until = digits(outcome.remaining), digits(seconds(outcome.reset_us))
+            pieces += (labels[place], left, b";t=", until)
+            if least < 0 or outcome.remaining < least:
+                least, limit, remaining, reset = outcome.remaining, outcome.limit, left, until
+        headers += [limits.policy, (LEFT, b"".join(pieces))]
+        said = headers.get(REMAINING)
         if said is not None:
-            if said.isdigit() and int(said) <= tightest.remaining:
+            if said.isdigit() and int(said) <= least:
                 return
-            for name in OLDER:
+            for name in (LIMIT, REMAINING, RESET):
                 headers.remove(name)
-        headers.append((b"x-ratelimit-limit", str(tightest.limit).encode()))
-        headers.append((b"x-ratelimit-remaining", str(tightest.remaining).encode()))
-        headers.append((b"x-ratelimit-reset", str(seconds(tightest.reset_us)).encode()))
+        headers += [(LIMIT, digits(limit)), (REMAINING, remaining), (RESET, reset)]
+
+
+def digits(number: int) -> bytes:
+    """Write a number; those that are seen most are there already."""
+    return WRITTEN[number] if 0 <= number < MOST_WRITTEN else str(number).encode()
 
 
 def seconds(time_us: int) -> int:

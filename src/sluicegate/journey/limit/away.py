@@ -7,7 +7,7 @@ empty: the excess is one more allowance when the state goes, and one when it com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.state.contract import Algorithm, Ask, Counts, Crew, Group, Limit, Outcome
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from sluicegate.state.live import LiveView
     from sluicegate.state.memory import MemoryState
 
-MOST_PARTS = 4096
+MOST_PARTS: Final = 4096
 """Groups whose parts are kept: more than these are of configurations that are gone."""
-SECOND_US = 1_000_000
+SECOND_US: Final = 1_000_000
 
 
 class Nothing:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
-from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
+from sluicegate.journey.limit.algorithms.leaky_bucket import LeakyBucket
 from sluicegate.journey.limit.algorithms.leased import Leased
 from sluicegate.journey.limit.algorithms.regional_window import RegionalWindow
+from sluicegate.journey.limit.algorithms.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from sluicegate.journey.limit.rule import Rule
@@ -27,21 +28,24 @@ def over_admission(limit: Limit, away: str, crew: Crew, regions: int, *, up: boo
     share the limits of the mode `eventual`.
     """
     algorithm = limit.algorithm
-    if up:
-        return _while_up(limit, regions)
+    answering = _while_up(limit, regions)
+    if up or away == "deny":
+        return answering
     if away == "allow":
         return inf
-    if away == "deny":
-        return 0.0
-    # Counting begins anew when the state goes, and again when it is back: an allowance each time.
-    return float(algorithm.limit * (1 if away == "share" else crew.workers))
+    inner = algorithm.inner if isinstance(algorithm, Leased) else algorithm
+    if isinstance(inner, TokenBucket | LeakyBucket):
+        # It is full again when the state goes and when it is back. With `local` each worker also
+        # refills by itself, for as long as it lasts.
+        return answering + 2.0 * inner.limit if away == "share" else inf
+    return answering + float(inner.limit * (1 if away == "share" else crew.workers))
 
 
 def _while_up(limit: Limit, regions: int) -> float:
     algorithm = limit.algorithm
     if isinstance(algorithm, Leased):
         # Blocks end with a window, so its limit holds exactly; `strict` has taken them out already.
-        whole = algorithm.strict or isinstance(algorithm.inner, FixedWindow)
+        whole = algorithm.strict or not isinstance(algorithm.inner, TokenBucket)
         return 0.0 if whole else float(algorithm.cap)
     if isinstance(algorithm, RegionalWindow):
         return float(max(0, algorithm.limit * regions - algorithm.total))

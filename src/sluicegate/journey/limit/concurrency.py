@@ -6,8 +6,8 @@ went away. What a killed worker held is free again after `expiry`.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
@@ -125,6 +125,6 @@ class Policy:
         self.rules = (rule,)
         self._limiter = Limiter(self.rules, parts)
 
-    def handle(self, exchange: Exchange, onward: Onward) -> Coroutine[Any, Any, None]:
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Take, then go on or refuse."""
         return self._limiter.handle(exchange, onward)

@@ -7,7 +7,7 @@ A slot that nobody refreshes ends by itself: so what a killed worker held is fre
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import StateAway
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock, Timer
     from sluicegate.state.contract import Ask, LimitState
 
-BEATS = 3
+BEATS: Final = 3
 """Heartbeats in the life of a slot: two may be lost."""
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import StateAway
 from sluicegate.journey.limit.algorithms.leased import Leased
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from sluicegate.clock import Timer
     from sluicegate.policy import Parts
 
-KEPT = 0.9
+KEPT: Final = 0.9
 """The part of a block's life in which it is spent; the rest is for the way back."""
-FEW = 2
+FEW: Final = 2
 """Fewer units than this are not worth a block: it costs two calls."""
-HOT = 16
+HOT: Final = 16
 """A life's demand over this is borrowed even near the limit: it is spent at once."""
-PATIENCE = 4
+PATIENCE: Final = 4
 """A refusal is believed for a life over this at most: others may give back meanwhile."""
-ROUNDS = 3
+ROUNDS: Final = 3
 """How often one request waits for blocks that others empty before it asks for itself."""
-TICK_S = 0.01
-MOST_SUBJECTS = 50_000
+TICK_S: Final = 0.01
+MOST_SUBJECTS: Final = 50_000
 
 
 class Parcel:

@@ -9,8 +9,8 @@ was spent is put back when another limit refuses. While the state is away each r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import QUOTA_EXCEEDED, REDUCED_CAPACITY, StateAway
 from sluicegate.journey.limit.announcement import Announcement, seconds
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sluicegate.journey.limit.rule import Limits, Rule
     from sluicegate.policy import Onward, Parts
 
-SECOND_US = 1_000_000
+SECOND_US: Final = 1_000_000
 DENIED = ((b"retry-after", b"1"),)
 
 
@@ -56,8 +56,8 @@ class Limiter:
     """Limits that a request is under together, of one stage of one chain."""
 
     __slots__ = (
-        "_aside", "_away", "_clock", "_delays", "_exact_only", "_gives_back", "_remembers",
-        "_rules", "_state", "_ticket",
+        "_aside", "_away", "_clock", "_delays", "_exact_only", "_gives_back", "_lent_alone",
+        "_remembers", "_rules", "_state", "_ticket",
     )  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], parts: Parts) -> None:
@@ -70,18 +70,40 @@ class Limiter:
         self._ticket = parts.ticket
         self._gives_back = any(rule.cost or rule.holding for rule in rules)
         self._exact_only = all(rule.limits.leases is None for rule in rules)
+        self._lent_alone: Rule | None = None
+        if len(rules) == 1 and not self._exact_only and not rules[0].shadow:
+            self._lent_alone = rules[0]
         self._remembers = not self._gives_back and not parts.state.several
         self._delays = any(
             limit.algorithm.code == "leaky" for rule in rules for limit in rule.limits.group.limits
         )
 
-    async def handle(self, exchange: Exchange, onward: Onward) -> None:
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Take, then go on or refuse; either way the response says what is left."""
+        rule = self._lent_alone
+        if rule is not None:
+            consumer = exchange.consumer
+            leases = rule.limits.leases
+            if leases is not None and (consumer is None or not consumer.limits):
+                spent = leases.spend(rule.subject(exchange))
+                if spent is not None and spent.admitted:  # nobody has to be asked or waited for
+                    exchange.on_head(Announcement(rule.limits, spent.outcomes, "").write)
+                    rule.counters.admitted.value += 1
+                    return onward(exchange)
+                return self._handle(exchange, onward, (spent,))
+        return self._handle(exchange, onward, ())
+
+    async def _handle(
+        self, exchange: Exchange, onward: Onward, tried: tuple[Spent | None, ...]
+    ) -> None:
+        """Do what may have to wait. `tried` is what spending gave, where that was tried."""
         wishes = self._wishes(exchange)
         asked_at = self._clock.monotonic()
         ticket = self._ticket() if self._gives_back else ""
         keeper: LimitState | None = self._state
-        if not self._recalled(wishes, asked_at) and (self._exact_only or await self._spend(wishes)):
+        if not self._recalled(wishes, asked_at) and (
+            self._exact_only or await self._spend(wishes, tried)
+        ):
             keeper = await self._take(wishes, ticket)
         if not self._judge(exchange, wishes, asked_at):
             return
@@ -117,13 +139,13 @@ class Limiter:
                     found = True
         return found
 
-    async def _spend(self, wishes: list[Wish]) -> bool:
+    async def _spend(self, wishes: list[Wish], tried: tuple[Spent | None, ...]) -> bool:
         """Spend from leased blocks; False where one of them refuses."""
         for wish in wishes:
             leases = wish.limits.leases
             if leases is None:
                 continue
-            spent = leases.spend(wish.ask.subject)
+            spent = tried[0] if tried else leases.spend(wish.ask.subject)
             if spent is None:
                 try:
                     spent = await leases.refill(wish.ask.subject)

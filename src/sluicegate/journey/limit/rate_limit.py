@@ -5,9 +5,9 @@ All limits on the way of a request are taken at once: one that refuses charges n
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
@@ -201,6 +201,6 @@ class Policy:
         self.rules = (terms.rule(parts, subject_of(config.by), config.cost()),)
         self._limiter = Limiter(self.rules, parts)
 
-    def handle(self, exchange: Exchange, onward: Onward) -> Coroutine[Any, Any, None]:
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Take, then go on or refuse."""
         return self._limiter.handle(exchange, onward)

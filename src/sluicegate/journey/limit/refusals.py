@@ -9,12 +9,13 @@ where it was decided. Not remembered is whatever can be given back; see `Rule.re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sluicegate.state.contract import Outcome
 
-MOST = 10_000
+MOST: Final = 10_000
 """Subjects; about 4 MB. The oldest one is forgotten first."""
-SECOND_US = 1_000_000
+SECOND_US: Final = 1_000_000
 
 
 class Refusals:

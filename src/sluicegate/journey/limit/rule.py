@@ -7,7 +7,7 @@ policies of a chain together; nothing here depends on a request.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.journey.limit.refusals import Refusals
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Written = tuple[str, ...]
 """Allowances as an operator writes them."""
-MOST_OWN = 1000
+MOST_OWN: Final = 1000
 """Different limits of single consumers that are kept ready."""
 
 
@@ -43,8 +43,8 @@ class Counters:
 class Limits:
     """The limits of a rule as they hold for one kind of caller: everybody, or one consumer.
 
-    `names` are those of headers and metrics, `texts` those of details, `policy` the part of
-    RateLimit-Policy; each has a place for every limit of `group`.
+    `names` are those of headers and metrics, `texts` those of details, `policy` is the
+    field RateLimit-Policy, ready; each has a place for every limit of `group`.
     """
 
     __slots__ = ("group", "labels", "leases", "names", "policy", "refusals", "texts")
@@ -61,9 +61,10 @@ class Limits:
         self.group = group
         self.names = names
         self.texts = texts
-        self.policy = policy.encode()
+        self.policy = (b"ratelimit-policy", policy.encode())
         self.leases = leases
-        self.labels = [f'"{name}";r=' for name in names]
+        said = [f'"{name}";r='.encode() for name in names]
+        self.labels: list[bytes] = [*said[:1], *(b", " + each for each in said[1:])]
         self.refusals = Refusals()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.policy import Onward
 
-REDACTED = b"***"
-LONGEST_AGENT = 256
-MOST_FRAGMENTS = 4096
+REDACTED: Final = b"***"
+LONGEST_AGENT: Final = 256
+MOST_FRAGMENTS: Final = 4096
 """Remembered at a time, of each sort; past it the memory starts anew."""
 
 Values = tuple[object, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import CLIENT_GONE
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from sluicegate.metrics import Cell, Family, HistogramCell
     from sluicegate.policy import Onward
 
-METHODS = frozenset(
+METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 )
-MOST_SERIES = 20_000
+MOST_SERIES: Final = 20_000
 """Combinations that are remembered here; past it the memory starts anew, and counts stay."""
 
 

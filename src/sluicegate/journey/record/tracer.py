@@ -12,7 +12,7 @@ Whatever is decided, targets are told: the flag of a request that is not sampled
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import CLIENT_GONE
 from sluicegate.telemetry.spans import AttemptRecord, Record
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from sluicegate.policy import Onward
     from sluicegate.telemetry.spans import SpanQueue
 
-LONGEST_AGENT = 256
-SERVER_ERROR = 500
+LONGEST_AGENT: Final = 256
+SERVER_ERROR: Final = 500
 
 
 class Tracer:

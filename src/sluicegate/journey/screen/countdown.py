@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import BAD_HEADER, DEADLINE_PASSED, Refused
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.policy import Onward
 
-MILLISECONDS = re.compile(rb"[0-9]{1,10}")
+MILLISECONDS: Final = re.compile(rb"[0-9]{1,10}")
 """At most 115 days. gRPC's `grpc-timeout` has 8 digits."""
 
 

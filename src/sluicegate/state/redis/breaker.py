@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 FIRST_PROBE_S, PROBE_S = 0.03, 0.25
 """Before the first probe, and between later ones: a tenth of the fastest failover by Sentinel."""
-SERVED_S = 1.0
+SERVED_S: Final = 1.0
 """A connection that lasts so long was a good one."""
-ANSWERS = ""
+ANSWERS: Final = ""
 
 
 def state_up(metrics: Metrics) -> Cell:

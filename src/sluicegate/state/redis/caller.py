@@ -7,7 +7,7 @@ certainly was not: where the server did not have the script, or said that the ke
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import hiredis
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sluicegate.state.redis.connection import Connection
     from sluicegate.state.redis.scripts import Script
 
-MOST_STEPS = 3
+MOST_STEPS: Final = 3
 """Answers that one call may follow: to another server, and there to bring the script."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from sluicegate.metrics import Metrics
     from sluicegate.state.redis.resp import Trouble
 
-QUIET_S = 1.0
+QUIET_S: Final = 1.0
 """At most one log line per such time about errors that a server answers with."""
-MOST_TEXT = 200
+MOST_TEXT: Final = 200
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 """Bounds of the histogram: from a socket of this machine to what no deadline allows."""

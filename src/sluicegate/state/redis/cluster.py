@@ -9,7 +9,7 @@ nothing. Which node is asked for the map is left to chance: one that was cut off
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from sluicegate.state.redis.resp import Trouble
     from sluicegate.state.redis.slots import SlotRange
 
-GAP_S = 1.0
+GAP_S: Final = 1.0
 """Between questions while slots are being moved."""
-AWAY_GAP_S = 0.25
+AWAY_GAP_S: Final = 0.25
 """Between questions while a primary is away, as between probes of it."""
-IDLE_S = 30.0
+IDLE_S: Final = 30.0
 """Between questions while all is well. The refresh rate of Envoy's example for Redis Cluster."""
 
 

@@ -7,7 +7,7 @@ The wire form of each script is the comment at the top of its file in `state/scr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 SHADOW, SETTLES, GIVES_BACK = 1, 2, 4
 """Flags of a spec."""
-SETTLED_WITHIN_MS = 3_600_000
+SETTLED_WITHIN_MS: Final = 3_600_000
 """How long the record of a reserved cost is kept: an hour, the longest that exchanges last."""
-GIVEN_BACK_WITHIN_MS = 10_000
+GIVEN_BACK_WITHIN_MS: Final = 10_000
 """How long one is kept that is only there for the case that another server refuses."""
-NOTHING = b"$0\r\n\r\n"
+NOTHING: Final = b"$0\r\n\r\n"
 """An empty argument; as a time, the server's own."""
-MOST_PREPARED = 4096
+MOST_PREPARED: Final = 4096
 """Groups whose bytes are kept; reloads leave old ones behind."""
 
 

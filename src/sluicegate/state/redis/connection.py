@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import hiredis
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock, Timer
     from sluicegate.metrics import HistogramCell
 
-GRACE_TURNS = 2
+GRACE_TURNS: Final = 2
 """Turns of the loop in which the socket is read once for certain."""
 
 

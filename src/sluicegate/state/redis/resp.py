@@ -7,12 +7,12 @@ errors as values: `Trouble` names those that say something of where or how the s
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import hiredis
 
-TROUBLES = frozenset(
+TROUBLES: Final = frozenset(
     {
         "ASK",
         "BUSY",
@@ -33,7 +33,7 @@ TROUBLES = frozenset(
     }
 )
 """First words of errors that are known; every other one is `ERR`."""
-_INNER = re.compile(r"-([A-Z]+) ")
+_INNER: Final = re.compile(r"-([A-Z]+) ")
 
 
 def bulk(text: bytes) -> bytes:

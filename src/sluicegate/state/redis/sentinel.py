@@ -15,7 +15,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from sluicegate.state.redis.inquiry import Inquiry
     from sluicegate.state.redis.resp import Trouble
 
-GAP_S = 0.2
+GAP_S: Final = 0.2
 """Between questions while there is no primary; Sentinels need seconds to agree on one."""
-IDLE_S = 10.0
+IDLE_S: Final = 10.0
 """Between questions while all is well. Sentinels ask their servers for INFO as often."""
-SWITCHED = "+switch-master"
+SWITCHED: Final = "+switch-master"
 
 
 class Naming:

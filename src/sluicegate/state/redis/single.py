@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.state.redis.breaker import Breaker
     from sluicegate.state.redis.connection import Connection
     from sluicegate.state.redis.resp import Trouble
 
-UNUSABLE = frozenset(
+UNUSABLE: Final = frozenset(
     {"LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOREPLICAS", "READONLY", "UNKILLABLE"}
 )
 """Answers of a server that will give every call the same one."""

@@ -7,10 +7,11 @@ handling of redirections".
 from __future__ import annotations
 
 from binascii import crc_hqx
+from typing import Final
 
 from sluicegate.state.redis.address import Endpoint
 
-SLOTS = 16_384
+SLOTS: Final = 16_384
 
 
 def slot_of(tag: bytes) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import StateAway
 from sluicegate.state.contract import Ask, Block, Crew, Outcome, Verdict
@@ -25,9 +25,9 @@ from sluicegate.state.redis.scripts import script
 if TYPE_CHECKING:
     from sluicegate.state.redis.calls import CallCounts
 
-PRESENT = b"workers"
+PRESENT: Final = b"workers"
 """The hash tag of the key at which workers say that they are alive."""
-BLOCK_NUMBERS = 7
+BLOCK_NUMBERS: Final = 7
 """In the reply of `lend`, per limit."""
 
 

@@ -17,7 +17,7 @@ moment a service may get twice its limit.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import OVERLOADED, Refused
 from sluicegate.upstream.admission.gradient import Gradient
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RETRY_AFTER = ((b"retry-after", b"1"),)
 """Seconds. Overload passes or is shed away within seconds; HAProxy and Envoy say nothing at all."""
-DETAILS = {
+DETAILS: Final = {
     "full": "too many requests are waiting for the service",
     "late": "the service had no room for the request in time",
 }

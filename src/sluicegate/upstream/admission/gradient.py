@@ -30,44 +30,45 @@ Pure: time comes in. `observe` takes a logarithm and a handful of additions: 0.1
 from __future__ import annotations
 
 from math import exp, floor, inf, log, sqrt
+from typing import Final
 
-START = 20
+START: Final = 20
 """First limit (Netflix's initialLimit)."""
-TOLERANCE = 0.25
+TOLERANCE: Final = 0.25
 """Latency over the baseline that is no queue yet (Envoy's minRTT buffer)."""
-GRACE_S = 0.001
+GRACE_S: Final = 0.001
 """The same as time: below this it may as well be our own loop or the machine's scheduler."""
-STEEPEST = 0.5
+STEEPEST: Final = 0.5
 """One window takes no more than half away (Netflix, Envoy)."""
-WINDOW_S = 0.1
+WINDOW_S: Final = 0.1
 """Shortest window (Envoy's concurrency_update_interval in its example)."""
-SAMPLES = 20
+SAMPLES: Final = 20
 """Least number of answers in a window; a mean of fewer is mostly chance."""
-PROBE_SAMPLES = 40
+PROBE_SAMPLES: Final = 40
 """The same for a probe, on which more depends (Envoy's request_count: 50)."""
-PROBE_S = 10.0
+PROBE_S: Final = 10.0
 """Without a window at half use for so long, one is brought about (Envoy: 60 s, for longer)."""
-PROBE_TRIPS = 50.0
+PROBE_TRIPS: Final = 50.0
 """And never more often than once in so many round trips, so that slow services lose little."""
-AGAIN_S = 1.0
-AGAIN_TRIPS = 10.0
+AGAIN_S: Final = 1.0
+AGAIN_TRIPS: Final = 10.0
 """Until the next probe where the baseline turns out too high, and the same in round trips."""
-PATIENCE_S = 1.0
-PATIENCE_TRIPS = 12.0
+PATIENCE_S: Final = 1.0
+PATIENCE_TRIPS: Final = 12.0
 """Longest probe, and the same in round trips: traffic that ended must not hold the limit down."""
-FASTER = 2.0
+FASTER: Final = 2.0
 """So much under the baseline, in use, the service has become faster (Netflix: longRtt/shortRtt)."""
-FIRST_TRIPS = 4.0
+FIRST_TRIPS: Final = 4.0
 """Round trips before the first mean: the first answers to come are the quick ones."""
-IN_VAIN = 5
+IN_VAIN: Final = 5
 """Windows with a steep gradient and hardly less left to take, until theirs is the baseline: with
 so few requests it is not our queue (Envoy: 5 windows at the least limit)."""
-HARDLY = 0.8
-LEARNING = 0.2
+HARDLY: Final = 0.8
+LEARNING: Final = 0.2
 """Weight of a window at half use in the baseline."""
-PROBING = 0.5
+PROBING: Final = 0.5
 """Weight of a probe in the baseline."""
-SHORTEST_S = 1e-6
+SHORTEST_S: Final = 1e-6
 
 
 class Gradient:

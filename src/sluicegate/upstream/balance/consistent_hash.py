@@ -20,20 +20,20 @@ from bisect import bisect_left
 from collections.abc import Container, Sequence
 from hashlib import shake_128
 from random import Random
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sluicegate.upstream.balance import TargetLike
 
 Target = TypeVar("Target", bound=TargetLike)
 
-POINTS = 256
+POINTS: Final = 256
 """Of the heaviest target. The shares of two equal ones differ by about 1 / sqrt(POINTS): 6 %. A
 weight below 1 / POINTS of the heaviest counts as that."""
-PATIENCE = 32
+PATIENCE: Final = 32
 """Points looked at in vain before it is made sure that there is anything to find."""
-REWEIGH_PICKS = 64
+REWEIGH_PICKS: Final = 64
 """Picks after which it is noticed at the latest that all weights have become small."""
-SHRUNK = 16
+SHRUNK: Final = 16
 """How many times smaller that is. Not 1, or one that starts slowly would move everyone's keys."""
 
 

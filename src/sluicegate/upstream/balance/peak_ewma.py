@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sluicegate.upstream.balance import TargetLike
 from sluicegate.upstream.balance.two_choices import TwoChoices
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Target = TypeVar("Target", bound=TargetLike)
 
-UNKNOWN_S = 1e6
+UNKNOWN_S: Final = 1e6
 """Expected of a target that is busy with its first call: longer than anything that was seen."""
 
 

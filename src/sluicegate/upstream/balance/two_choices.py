@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from itertools import accumulate
 from random import Random
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sluicegate.upstream.balance import TargetLike
 
@@ -20,9 +20,9 @@ Target = TypeVar("Target", bound=TargetLike)
 
 NOBODY: Container[object] = ()
 """The default of `exclude`: there is only one empty tuple."""
-DRAWS = 4
+DRAWS: Final = 4
 """Draws that may hit a target that cannot be had, before all are looked at."""
-REWEIGH_PICKS = 64
+REWEIGH_PICKS: Final = 64
 """Picks after which a weight that was raised is noticed at the latest; a lowered one is at once."""
 
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from random import Random
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sluicegate.upstream.balance import Balance, TargetLike
 
 Target = TypeVar("Target", bound=TargetLike)
 
-OVERPROVISION = 1.4
+OVERPROVISION: Final = 1.4
 """How many times the calls that it gets a zone can take. Envoy's overprovisioning factor."""
-SIDES = 2**32
+SIDES: Final = 2**32
 """Of a key, the lower half chooses the side; the upper decides the place on a ring."""
 
 

@@ -18,7 +18,7 @@ stands for ever (its report 935); here it has failed after a while, as its
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from sluicegate.upstream.breaker import Trial, Window
 from sluicegate.upstream.health.ejections import Ejections
@@ -38,7 +38,7 @@ Cause = Literal[Own, "asked"]
 
 IN, TRIAL, OUT = 0, 1, 2
 """As `sluicegate_breaker_state` shows them."""
-NO_TERM = -1
+NO_TERM: Final = -1
 """Of an attempt that does not count, as one begun while the target is out."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import ceil
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Gone = Literal["ejected", "open", "asked", "down"]
 
-JITTER = 0.1
+JITTER: Final = 0.1
 """A time out is up to this share longer, at random, so that not all replicas return at once."""
-CHECK_S = 0.5
+CHECK_S: Final = 0.5
 """A target that is down is checked this often, or more often."""
 
 

@@ -13,7 +13,7 @@ It is an asyncio protocol by its methods, not by inheritance, so that it can be 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import httptools
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sluicegate.wire.http1.names import ResponseNames
     from sluicegate.wire.tunnel import Tunnel
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
 
 
 class Owner(Protocol):

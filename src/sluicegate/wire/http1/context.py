@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sluicegate.wire.deadlines import Deadlines
     from sluicegate.wire.http1.server import ServerConnection
 
-VIA = b"via: 1.1 sluicegate\r\nx-request-id: "
+VIA: Final = b"via: 1.1 sluicegate\r\nx-request-id: "
 
 
 @mypyc_attr(native_class=False)

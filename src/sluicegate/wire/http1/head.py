@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import (
     EXPECTATION_FAILED,
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Client
     from sluicegate.settings import Http
 
-_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}\Z")
+_ID: Final = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}\Z")
 """What a client may choose as a request id: anything else is replaced."""
 
-IDS_AT_ONCE = 256
+IDS_AT_ONCE: Final = 256
 """One call to the kernel for so many ids."""
 
-_KEEP = frozenset({b"keep-alive", b"close", b"upgrade", b""})
+_KEEP: Final = frozenset({b"keep-alive", b"close", b"upgrade", b""})
 """Names in `Connection` that stand for no header we would pass on."""
 
 

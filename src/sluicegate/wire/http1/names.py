@@ -7,6 +7,7 @@ look-up per header. Everything that is not in these tables is passed on untouche
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from mypy_extensions import mypyc_attr
 
@@ -44,19 +45,19 @@ class ResponseField(IntEnum):
     DATE = 5
 
 
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"proxy-authenticate"}
     | {b"proxy-authorization", b"proxy-authentication-info", b"http2-settings"}
 )
 """Fields of one connection (RFC 9110, section 7.6.1) beside those that `Connection` names."""
 
-FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"true-client-ip", b"x-client-ip"})
+FORWARDED: Final = frozenset({b"forwarded", b"x-real-ip", b"true-client-ip", b"x-client-ip"})
 """Claims about where a request came from, beside `x-forwarded-*`."""
 
-INTERNAL_PREFIX = b"sluicegate-"
+INTERNAL_PREFIX: Final = b"sluicegate-"
 """Fields by which the gateway speaks to targets; never taken from a client."""
 
-_REQUEST = {
+_REQUEST: Final = {
     b"host": RequestField.HOST,
     b"content-length": RequestField.CONTENT_LENGTH,
     b"transfer-encoding": RequestField.TRANSFER_ENCODING,
@@ -67,7 +68,7 @@ _REQUEST = {
     b"traceparent": RequestField.TRACEPARENT,
 }
 
-_RESPONSE = {
+_RESPONSE: Final = {
     b"content-length": ResponseField.CONTENT_LENGTH,
     b"transfer-encoding": ResponseField.TRANSFER_ENCODING,
     b"connection": ResponseField.CONNECTION,
@@ -76,7 +77,7 @@ _RESPONSE = {
     b"x-request-id": ResponseField.HOP,
 }
 
-FORBIDDEN_TRAILERS = frozenset(
+FORBIDDEN_TRAILERS: Final = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"}
     | {b"authorization", b"cookie", b"set-cookie", b"content-encoding", b"content-type"}
     | {b"content-range", b"cache-control", b"te", b"trailer"}

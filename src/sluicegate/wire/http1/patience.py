@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import CLIENT_TIMEOUT, Refused
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sluicegate.settings import Http
     from sluicegate.wire.body import RequestBody
 
-RATE_GRACE_S = 5
+RATE_GRACE_S: Final = 5
 """Seconds of a body before its rate is judged. Kestrel's grace: 5 s."""
 _CLOSED, _CLOSE_WAIT = 7, 8
 """States of a TCP connection after a FIN of the peer (tcp_states.h)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from sluicegate.wire.forwarded import Forwarding
     from sluicegate.wire.http1.context import ServerContext
 
-_HOST = int(RequestField.HOST)
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/")
+_HOST: Final = int(RequestField.HOST)
+_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/")
 
 
 class RequestReader(ResponseWriter):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.exchange import BODILESS
 from sluicegate.wire.http1.lines import fields, last_chunk
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sluicegate.headers import Headers
     from sluicegate.wire.http1.context import ServerContext
 
-DRAIN_BYTES = 65536
+DRAIN_BYTES: Final = 65536
 """How much of an unread body is dropped before a kept connection is closed instead."""
-COPY_BYTES = 16384
+COPY_BYTES: Final = 16384
 """Up to here copying a body behind its head is cheaper than a vector write."""
-_RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+_RESET: Final = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """`struct linger` that makes close() send a reset (socket(7))."""
 
 

@@ -6,7 +6,7 @@ with neither ends with the connection, and only a clean EOF ends it.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import httptools
 
@@ -15,15 +15,15 @@ from sluicegate.exchange import BODILESS
 from sluicegate.headers import Headers
 from sluicegate.wire.http1.names import FORBIDDEN_TRAILERS, ResponseField, ResponseNames
 
-MAX_HEAD_BYTES = 65536
+MAX_HEAD_BYTES: Final = 65536
 """Response head, as for requests. nginx proxy_buffer_size: 4 KiB or 8 KiB; Envoy: 60 KiB."""
 
-SWITCHING = 101
-FIRST_FINAL = 200
-_LENGTH = int(ResponseField.CONTENT_LENGTH)
-_CODING = int(ResponseField.TRANSFER_ENCODING)
-_CONNECTION = int(ResponseField.CONNECTION)
-_DATE = int(ResponseField.DATE)
+SWITCHING: Final = 101
+FIRST_FINAL: Final = 200
+_LENGTH: Final = int(ResponseField.CONTENT_LENGTH)
+_CODING: Final = int(ResponseField.TRANSFER_ENCODING)
+_CONNECTION: Final = int(ResponseField.CONNECTION)
+_DATE: Final = int(ResponseField.DATE)
 
 
 class Receiver(Protocol):

@@ -14,7 +14,7 @@ that the kernel does not reset the connection before the client has read the ans
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from sluicegate.wire.http1.context import ServerContext
     from sluicegate.wire.tunnel import Tunnel
 
-NEVER = float("inf")
-CHECK_S = 1.0
+NEVER: Final = float("inf")
+CHECK_S: Final = 1.0
 """How often a connection with an exchange in flight is looked at: EOF, rates, time-outs."""
-LINGER_S = 2.0
+LINGER_S: Final = 2.0
 """How long to drop bytes after our side is shut. nginx lingering_timeout: 5 s."""
-QUEUE_LIMIT = 256
+QUEUE_LIMIT: Final = 256
 """Parsed requests that may wait on one connection; reached only within a single read."""
 
 _PAUSED_BODY, _PAUSED_QUEUE, _PAUSED_UPGRADE = 1, 2, 4

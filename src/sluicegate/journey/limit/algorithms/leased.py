@@ -11,7 +11,7 @@ worths, time has begun to pay back what may be unspent, and the oldest blocks ar
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
 from sluicegate.journey.limit.algorithms.portion import portion
@@ -23,7 +23,7 @@ Inner = TokenBucket | FixedWindow | SlidingWindow
 Lent = tuple[str, int, int, int]
 """A block: its ticket, when it ends in µs, its units, and what it is worth (a bucket's fractions;
 for a window, its units)."""
-SECOND_US = 1_000_000
+SECOND_US: Final = 1_000_000
 
 
 class Leased:

@@ -12,12 +12,12 @@ at most the limit and what the others admit before word of it arrives.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
-SHORTEST_US = 10_000_000
+SHORTEST_US: Final = 10_000_000
 """Word between regions takes up to a second; shorter windows would be over before it arrives."""
 
 Told = tuple[str, str, int, int]

@@ -5,12 +5,12 @@ For limits of a few; a sliding window costs the same for any limit.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
-MOST = 1000
+MOST: Final = 1000
 """Units of a limit. 16 kB per subject, which are read and written for each request."""
 
 

@@ -8,12 +8,12 @@ limit in no time.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
-TICKS = 2**20
+TICKS: Final = 2**20
 """Steps of a period in which the window before goes out of sight, where numbers allow it."""
 
 

@@ -6,12 +6,12 @@ after it was taken or refreshed last, so that the slots of a worker that died be
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.state.contract import NEVER, Counts, Outcome
 
-SECOND_US = 1_000_000
+SECOND_US: Final = 1_000_000
 """Nobody knows when a request ends; a second is what refused callers are told to wait."""
 
 

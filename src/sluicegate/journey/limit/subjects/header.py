@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
 
-FORMS = "header:<name>"
-WRITTEN = re.compile(r"^:([A-Za-z0-9!#$%&'*+.^_`|~-]+)$(?!\n)", re.ASCII)
-DIGEST_BYTES = 16
+FORMS: Final = "header:<name>"
+WRITTEN: Final = re.compile(r"^:([A-Za-z0-9!#$%&'*+.^_`|~-]+)$(?!\n)", re.ASCII)
+DIGEST_BYTES: Final = 16
 
 
 def subject(rest: str) -> Callable[[Exchange], str]:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
 
-FORMS = "ip, ip/24, ip/24,56"
-WRITTEN = re.compile(r"^/([0-9]{1,3})(?:,([0-9]{1,3}))?$(?!\n)", re.ASCII)
+FORMS: Final = "ip, ip/24, ip/24,56"
+WRITTEN: Final = re.compile(r"^/([0-9]{1,3})(?:,([0-9]{1,3}))?$(?!\n)", re.ASCII)
 V4_BITS, V6_BITS = 32, 128
-V6_DEFAULT = 64
-MAPPED = b"\0" * 10 + b"\xff\xff"
-V4_OF_MAPPED = 12
-ZERO = b"\0"
+V6_DEFAULT: Final = 64
+MAPPED: Final = b"\0" * 10 + b"\xff\xff"
+V4_OF_MAPPED: Final = 12
+ZERO: Final = b"\0"
 
 
 def subject(rest: str) -> Callable[[Exchange], str]:

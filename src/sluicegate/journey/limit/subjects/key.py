@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.journey.limit.subjects import ip
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
 
-FORMS = "key"
+FORMS: Final = "key"
 
 
 def subject(rest: str) -> Callable[[Exchange], str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
 
-FORMS = "plan"
+FORMS: Final = "plan"
 
 
 def subject(rest: str) -> Callable[[Exchange], str]:
