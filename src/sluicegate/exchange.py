@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.model.consumer import Consumer
     from sluicegate.snapshot.table import CompiledRoute, Snapshot
+    from sluicegate.state.contract import Outcome
     from sluicegate.telemetry.trace import Trace
     from sluicegate.wire.body import RequestBody
     from sluicegate.wire.tunnel import Tunnel
@@ -110,7 +111,7 @@ class Request:
 class Response:
     """The head of the answer: status, headers without framing, and the body's length if known."""
 
-    __slots__ = ("dated", "headers", "length", "status")
+    __slots__ = ("dated", "headers", "length", "status", "tightest")
 
     def __init__(
         self, status: int, headers: Headers, length: int | None, *, dated: bool = False
@@ -120,6 +121,7 @@ class Response:
         self.headers = headers
         self.length = length
         self.dated = dated
+        self.tightest: Outcome | None = None  # of the limits that are announced so far
 
 
 class Sink(Protocol):

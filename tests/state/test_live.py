@@ -55,7 +55,6 @@ def test_until_the_state_has_answered_it_is_as_expected() -> None:
         world.view.start()
         await world.move(3)
         assert (world.view.crew.workers, world.view.crew.place) == (4, 1)
-        assert not world.view.seen
         assert world.gauge() == 4
         world.view.close()
 
@@ -66,7 +65,6 @@ def test_the_last_view_stays_while_the_state_is_away() -> None:
     async def scenario() -> None:
         world = World()
         await world.view.look()
-        assert world.view.seen
         assert (world.view.crew.workers, world.view.crew.place) == (6, 2)
         world.state.crew = None
         await world.view.look()
@@ -108,11 +106,35 @@ def test_closed_it_asks_no_more() -> None:
     asyncio.run(scenario())
 
 
-def test_a_worker_that_counts_in_memory_is_alone() -> None:
+def test_a_smaller_crew_is_believed_once_everybody_had_time_to_say_that_they_are_there() -> None:
     async def scenario() -> None:
-        clock = MockClock()
-        view = LiveView(MemoryState(clock, Metrics()), clock, Metrics(), "a", Crew(8, 3))
-        await view.look()
-        assert (view.crew.workers, view.crew.place) == (1, 0)
+        world = World()
+        await world.view.look()
+        world.state.crew = Crew(1, 0)  # the state has forgotten who was there
+        world.view.start()
+        await world.move(2.5)
+        assert world.view.crew.workers == 6
+        await world.move(2)
+        assert (world.view.crew.workers, world.view.crew.place) == (1, 0)
+        world.state.crew = Crew(9, 8)
+        await world.move(1.2)
+        assert (world.view.crew.workers, world.view.crew.place) == (9, 8)
+        world.view.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_was_seen_of_a_smaller_crew_does_not_count_over_a_time_without_the_state() -> None:
+    async def scenario() -> None:
+        world = World()
+        await world.view.look()
+        world.view.start()
+        for _ in range(4):
+            world.state.crew = Crew(1, 0)
+            await world.move(2)
+            world.state.crew = None
+            await world.move(2)
+        assert world.view.crew.workers == 6
+        world.view.close()
 
     asyncio.run(scenario())

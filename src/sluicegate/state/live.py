@@ -18,20 +18,29 @@ JITTER = 0.1
 """The part of the period by which each time differs, so that workers do not ask in step."""
 
 
-class LiveView:
-    """The crew as it was seen last.
+TELLING_S = 3.0
+"""In so long every worker that is alive has said so, twice."""
+NEVER_S = -1.0
 
-    `crew` is what is expected until the state has answered once, and then the last answer.
+
+class LiveView:
+    """The crew as it was seen last, and at first what is expected.
+
+    A smaller crew is believed once it was seen for `TELLING_S`: after an outage, or a state that
+    forgot, the others have yet to say that they are alive, and parts of a crew that is too small
+    add up to more than the limit.
     """
 
-    __slots__ = ("_clock", "_random", "_state", "_task", "_worker", "_workers", "crew", "seen")
+    __slots__ = (
+        "_clock", "_fewer_since", "_random", "_state", "_task", "_worker", "_workers", "crew",
+    )  # fmt: skip
 
     def __init__(
         self, state: LimitState, clock: Clock, metrics: Metrics, worker: str, expected: Crew
     ) -> None:
         """Ask nobody yet. `worker` is a text that no other worker of any replica has."""
         self.crew = expected
-        self.seen = False
+        self._fewer_since = NEVER_S
         self._state = state
         self._clock = clock
         self._worker = worker
@@ -55,9 +64,17 @@ class LiveView:
         try:
             crew = await self._state.present(self._worker)
         except StateAway:
+            self._fewer_since = NEVER_S
+            return
+        now = self._clock.monotonic()
+        if crew.workers >= self.crew.workers:
+            self._fewer_since = NEVER_S
+        elif self._fewer_since == NEVER_S:
+            self._fewer_since = now
+            return
+        elif now - self._fewer_since < TELLING_S:
             return
         self.crew = crew
-        self.seen = True
         self._workers.value = crew.workers
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http_sf
-import pytest
 
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
@@ -15,6 +14,7 @@ from support.exchanges import exchange
 
 GROUP = Group("p", [Limit("a", FixedWindow(5, 1_000_000)), Limit("b", FixedWindow(9, 60_000_000))])
 LIMITS = Limits(GROUP, ["a", "b"], ["5/second", "9/minute"], '"a";q=5;w=1, "b";q=9;w=60', None)
+ONE = Limits(Group("q", [Limit("a", FixedWindow(5, 1_000_000))]), ["a"], ["5/second"], "x", None)
 ADMITS = [Outcome(True, 5, 4, 0, 0), Outcome(True, 9, 8, 0, 0)]
 
 
@@ -60,13 +60,24 @@ def test_what_was_not_counted_is_said_without_numbers() -> None:
     }
 
 
-@pytest.mark.parametrize(("said", "shown"), [(b"3", b"3"), (b"5", b"4"), (b"-1", b"4")])
-def test_older_headers_that_are_there_stay_where_they_are_tighter(
-    said: bytes, shown: bytes
-) -> None:
-    there = Headers([(b"x-ratelimit-remaining", said)])
-    found = written(there, *ADMITS)
-    assert found[b"x-ratelimit-remaining"] == shown
+def test_of_limits_of_several_policies_the_one_with_the_smallest_part_left_is_shown() -> None:
+    asked = exchange()
+    asked.response = Response(200, Headers(), 0)
+    money = Outcome(True, 10_000, 700, 0, 0)
+    for outcome in (Outcome(True, 5, 4, 0, 0), money, Outcome(True, 5, 2, 0, 0)):
+        Announcement(ONE, [outcome], "").write(asked)
+    headers = asked.response.headers
+    assert headers.get_all(b"x-ratelimit-limit") == [b"10000"]
+    assert headers.get_all(b"x-ratelimit-remaining") == [b"700"]
+    assert headers.get_all(b"ratelimit") == [b'"a";r=4;t=0', b'"a";r=700;t=0', b'"a";r=2;t=0']
+
+
+def test_what_the_target_says_of_limits_of_its_own_is_dropped() -> None:
+    theirs = [(b"ratelimit", b"limit=5, remaining=1"), (b"x-ratelimit-remaining", b"1")]
+    found = written(Headers([*theirs, (b"x-other", b"1")]), *ADMITS)
+    assert found[b"ratelimit"] == b'"a";r=4;t=0, "b";r=8;t=0'
+    assert found[b"x-ratelimit-remaining"] == b"4"
+    assert found[b"x-other"] == b"1"
 
 
 def test_an_exchange_without_a_response_is_left_alone() -> None:

@@ -24,7 +24,7 @@ def test_bytes_are_reserved_as_announced_and_at_least_one() -> None:
 
 def test_bytes_of_both_bodies_count() -> None:
     asked = exchange(request_body=body(b"four"))
-    reading = BytesCost(None).watch(asked)
+    reading = BytesCost(None).watch(asked, {})
     asked.bytes_out = 96
     assert reading.actual(asked) == 100
 
@@ -32,13 +32,13 @@ def test_bytes_of_both_bodies_count() -> None:
 def test_bytes_of_a_tunnel_count() -> None:
     asked = exchange()
     asked.bytes_in, asked.bytes_out = 3, 4
-    assert BytesCost(None).watch(asked).actual(asked) == 7
+    assert BytesCost(None).watch(asked, {}).actual(asked) == 7
 
 
 @pytest.mark.parametrize(("said", "cost"), [("12", 12), (" 12 ", 12), ("twelve", None)])
 def test_the_target_says_what_it_cost_and_nobody_else_hears_it(said: str, cost: int | None) -> None:
     asked = exchange()
-    reading = HeaderCost(5, b"x-tokens", number).watch(asked)
+    reading = HeaderCost(5, b"x-tokens", number).watch(asked, {})
     asked.attempts = 1
     asked.respond(200, [(b"x-tokens", said.encode()), (b"x-other", b"1")])
     assert asked.response is not None
@@ -49,7 +49,7 @@ def test_the_target_says_what_it_cost_and_nobody_else_hears_it(said: str, cost: 
 
 def test_a_target_that_says_nothing_leaves_the_cost_unknown() -> None:
     asked = exchange()
-    reading = HeaderCost(5, b"x-tokens", number).watch(asked)
+    reading = HeaderCost(5, b"x-tokens", number).watch(asked, {})
     asked.attempts = 1
     asked.response = Response(200, Headers(), 0)
     assert reading.actual(asked) is None
@@ -58,7 +58,17 @@ def test_a_target_that_says_nothing_leaves_the_cost_unknown() -> None:
 def test_what_reached_no_target_costs_nothing() -> None:
     cost = HeaderCost(5, b"x-tokens", number)
     asked = exchange()
-    reading = cost.watch(asked)
+    reading = cost.watch(asked, {})
     assert (cost.reserve(asked), reading.actual(asked)) == (5, 0)
     asked.attempts, asked.problem = 2, UPSTREAM_UNREACHABLE
     assert reading.actual(asked) == 0
+
+
+def test_several_rules_read_the_same_header() -> None:
+    asked, heard = exchange(), {}
+    readings = [HeaderCost(5, b"x-tokens", number).watch(asked, heard) for _ in range(2)]
+    asked.attempts = 1
+    asked.respond(200, [(b"x-tokens", b"12")])
+    assert [reading.actual(asked) for reading in readings] == [12, 12]
+    assert asked.response is not None
+    assert asked.response.headers.get(b"x-tokens") is None

@@ -85,3 +85,18 @@ def test_a_state_that_is_away_is_asked_again_at_the_next_beat() -> None:
         assert state.heard == [["one"], ["one"]]
 
     asyncio.run(work())
+
+
+def test_many_slots_are_refreshed_a_part_at_a_time_and_only_those_still_held() -> None:
+    async def work() -> None:
+        clock, state = MockClock(), Listening()
+        made, _ = holding(clock)
+        for number in range(450):
+            made.hold(state, ASK, str(number))  # type: ignore[arg-type]
+        clock.advance(10)
+        made.let_go("449")
+        await turns()
+        assert [len(heard) for heard in state.heard] == [200, 200, 49]
+        made.let_go("0")
+
+    asyncio.run(work())

@@ -295,6 +295,58 @@ def test_who_leaves_while_the_state_is_asked_takes_nothing(
     assert state.settled == [("ticket-1", [0])]
 
 
+def test_two_limits_that_read_the_same_header_are_both_charged(
+    made: Parts, clock: MockClock
+) -> None:
+    tokens = {"unit": "tokens", "cost_header": "x-tokens"}
+    limiter = Limiter([rule(made, f"{n}/minute", name=f"t{n}", **tokens) for n in (30, 99)], made)
+
+    async def answers(asked: Exchange) -> None:
+        asked.attempts = 1
+        await target(200, {"x-tokens": "10"})(asked)
+
+    for _ in range(3):
+        run(limiter, exchange(clock=clock), answers)
+    refused = run(limiter, exchange(clock=clock), answers)
+    assert (
+        refused.header("ratelimit")
+        == '"t30-30-minute-tokens";r=0;t=40, "t99-99-minute-tokens";r=69;t=40'
+    )
+
+
+@pytest.mark.parametrize("away", ["share", "allow"])
+def test_a_header_that_says_a_cost_goes_no_further_while_the_state_is_away(
+    away: str, made: Parts, state: Watched, clock: MockClock
+) -> None:
+    state.away = True
+    limiter = Limiter(
+        [rule(made, "99/minute", unit="tokens", cost_header="x-tokens", away=away)], made
+    )
+    answer = run(limiter, exchange(clock=clock), target(200, {"x-tokens": "10"}))
+    assert (answer.status, answer.header("x-tokens")) == (200, None)
+
+
+def test_what_a_request_cost_while_the_state_is_away_is_settled_within_our_part(
+    made: Parts, state: Watched, clock: MockClock
+) -> None:
+    state.away = True
+    limiter = Limiter(
+        [rule(made, "100/second burst 100", unit="tokens", cost_header="x-tokens")], made
+    )
+
+    async def answers(asked: Exchange) -> None:
+        asked.attempts = 1
+        clock.advance(0.05)
+        await target(200, {"x-tokens": "4"})(asked)
+
+    admitted = 0
+    for _ in range(400):
+        admitted += 4 * (run(limiter, exchange(clock=clock), answers).status == 200)
+        clock.advance(0.01)
+    part = 25 + 25 * (clock.monotonic() - 1000)
+    assert part * 0.8 <= admitted <= part + 4
+
+
 # --- waiting, lending, own limits ---------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
+    from sluicegate.headers import Headers
     from sluicegate.journey.limit.rule import Limits
     from sluicegate.state.contract import Outcome
 
@@ -22,6 +23,7 @@ REMAINING: Final = b"x-ratelimit-remaining"
 RESET: Final = b"x-ratelimit-reset"
 LEFT: Final = b"ratelimit"
 DEGRADED: Final = b"sluicegate-degraded"
+OURS: Final = frozenset({b"ratelimit-policy", LEFT, LIMIT, REMAINING, RESET})
 MOST_WRITTEN: Final = 1025
 WRITTEN: Final[list[bytes]] = [str(number).encode() for number in range(MOST_WRITTEN)]
 
@@ -50,24 +52,39 @@ class Announcement:
         outcomes = self._outcomes
         if not outcomes:
             return
+        before = tightest = response.tightest
+        if before is None:
+            _drop_others(headers)
         labels = limits.labels
         pieces: list[bytes] = []
-        least = -1
-        limit = 0
         remaining = reset = b""
         for place, outcome in enumerate(outcomes):
             left, until = digits(outcome.remaining), digits(seconds(outcome.reset_us))
             pieces += (labels[place], left, b";t=", until)
-            if least < 0 or outcome.remaining < least:
-                least, limit, remaining, reset = outcome.remaining, outcome.limit, left, until
+            if tightest is None or tighter(outcome, tightest):
+                tightest, remaining, reset = outcome, left, until
         headers += [limits.policy, (LEFT, b"".join(pieces))]
-        said = headers.get(REMAINING)
-        if said is not None:
-            if said.isdigit() and int(said) <= least:
-                return
+        if tightest is None or tightest is before:
+            return
+        response.tightest = tightest
+        if before is not None:
             for name in (LIMIT, REMAINING, RESET):
                 headers.remove(name)
-        headers += [(LIMIT, digits(limit)), (REMAINING, remaining), (RESET, reset)]
+        headers += [(LIMIT, digits(tightest.limit)), (REMAINING, remaining), (RESET, reset)]
+
+
+def tighter(one: Outcome, other: Outcome) -> bool:
+    """Say whether a smaller part is left of `one`."""
+    return one.remaining * other.limit < other.remaining * one.limit
+
+
+def _drop_others(headers: Headers) -> None:
+    """Drop what a target says of limits of its own: a client cannot tell them from ours."""
+    for pair in headers:
+        if pair[0] in OURS:
+            for name in OURS:
+                headers.remove(name)
+            return
 
 
 def digits(number: int) -> bytes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sluicegate.state.live import LiveView
     from sluicegate.state.memory import MemoryState
 
-MOST_PARTS: Final = 4096
+MOST_PARTS: Final = 65_536
 """Groups whose parts are kept: more than these are of configurations that are gone."""
 SECOND_US: Final = 1_000_000
 

@@ -53,7 +53,7 @@ def _while_up(limit: Limit, regions: int) -> float:
 
 
 class Bounds:
-    """The gauge. `close()` when the worker ends."""
+    """The gauge, set at every scrape."""
 
     def __init__(
         self,
@@ -76,6 +76,13 @@ class Bounds:
             ("scope", "limit"),
             merge="max",
         )
+        self._lent = metrics.family(
+            "sluicegate_limit_lent",
+            "gauge",
+            "Units of a limit that workers were lent and have not spent; of all of them together "
+            "at most its `lease.cap`.",
+            ("scope", "limit"),
+        )
         metrics.at_scrape(self.look)
 
     def look(self) -> None:
@@ -89,6 +96,9 @@ class Bounds:
                 if not rule.shadow:
                     value = over_admission(limit, rule.away, crew, self._regions, up=up)
                 self._family.cell(scope, name).value = value
+                if limits.leases is not None:
+                    self._lent.cell(scope, name).value = limits.leases.held()
                 seen.add((scope, name))
-        for values in self._family.series.keys() - seen:
-            del self._family.series[values]
+        for family in (self._family, self._lent):
+            for values in family.series.keys() - seen:
+                del family.series[values]

@@ -28,8 +28,34 @@ class Cost(Protocol):
     def reserve(self, exchange: Exchange) -> int:
         """Return what is charged before the request goes on."""
 
-    def watch(self, exchange: Exchange) -> Reading:
-        """Begin to watch an exchange that has been let through."""
+    def watch(self, exchange: Exchange, heard: Heard) -> Reading:
+        """Begin to watch an exchange that has been let through.
+
+        `heard` is one for all costs of the exchange.
+        """
+
+
+class Said:
+    """What the target's response says in one header, which is then taken out."""
+
+    __slots__ = ("_name", "text")
+
+    def __init__(self, name: bytes) -> None:
+        """Nothing is said yet. `name` in lower case."""
+        self._name = name
+        self.text: str | None = None
+
+    def note(self, exchange: Exchange) -> None:
+        """Read the header (an `on_head` hook)."""
+        response = exchange.response
+        value = None if response is None else response.headers.get(self._name)
+        if response is not None and value is not None:
+            response.headers.remove(self._name)
+            self.text = value.decode("latin-1").strip()
+
+
+Heard = dict[bytes, Said]
+"""The headers of one exchange's response that say costs; several rules may read the same."""
 
 
 class BytesCost:
@@ -48,7 +74,7 @@ class BytesCost:
         body = exchange.request.body
         return 1 if body is None or not body.length else body.length
 
-    def watch(self, exchange: Exchange) -> Reading:  # noqa: ARG002 - the exchange counts by itself
+    def watch(self, exchange: Exchange, heard: Heard) -> Reading:  # noqa: ARG002 - it counts by itself
         """Watch nothing: the exchange counts its bytes."""
         return _Bytes()
 
@@ -77,32 +103,26 @@ class HeaderCost:
         """Charge what is configured."""
         return self._reserve
 
-    def watch(self, exchange: Exchange) -> Reading:
+    def watch(self, exchange: Exchange, heard: Heard) -> Reading:
         """Read the header when the response begins, and take it out."""
-        reading = _Header(self._name, self._read)
-        exchange.on_head(reading.note)
-        return reading
+        said = heard.get(self._name)
+        if said is None:
+            said = heard[self._name] = Said(self._name)
+            exchange.on_head(said.note)
+        return _Header(said, self._read)
 
 
 class _Header:
-    __slots__ = ("_name", "_read", "_said")
+    __slots__ = ("_read", "_said")
 
-    def __init__(self, name: bytes, read: Callable[[str], int | None]) -> None:
-        self._name = name
+    def __init__(self, said: Said, read: Callable[[str], int | None]) -> None:
+        self._said = said
         self._read = read
-        self._said: int | None = None
-
-    def note(self, exchange: Exchange) -> None:
-        response = exchange.response
-        value = None if response is None else response.headers.get(self._name)
-        if response is None or value is None:
-            return
-        response.headers.remove(self._name)
-        self._said = self._read(value.decode("latin-1").strip())
 
     def actual(self, exchange: Exchange) -> int | None:
-        if self._said is None and (
-            exchange.attempts == 0 or exchange.problem is UPSTREAM_UNREACHABLE
-        ):
+        text = self._said.text
+        if text is not None:
+            return self._read(text)
+        if exchange.attempts == 0 or exchange.problem is UPSTREAM_UNREACHABLE:
             return 0  # no target was asked
-        return self._said
+        return None

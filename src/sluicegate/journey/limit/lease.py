@@ -31,8 +31,6 @@ HOT: Final = 16
 """A life's demand over this is borrowed even near the limit: it is spent at once."""
 PATIENCE: Final = 4
 """A refusal is believed for a life over this at most: others may give back meanwhile."""
-ROUNDS: Final = 3
-"""How often one request waits for blocks that others empty before it asks for itself."""
 TICK_S: Final = 0.01
 MOST_SUBJECTS: Final = 50_000
 
@@ -173,20 +171,16 @@ class Leases:
         request takes, and tell `heard`.
         """
         lease = self._find(subject, self._clock.monotonic())
-        for _ in range(ROUNDS):
-            asking = lease.asking
-            if asking is None:
-                wanted = self._wanted(lease, self._clock.monotonic())
-                if wanted < FEW:
-                    return None
-                asking = self._ask(lease, wanted)
-            away = await asyncio.shield(asking)
-            if away is not None:
-                raise StateAway("nothing could be borrowed") from away
-            spent = self._spend(lease, self._clock.monotonic())
-            if spent is not None:
-                return spent
-        return None
+        asking = lease.asking
+        if asking is None:
+            wanted = self._wanted(lease, self._clock.monotonic())
+            if wanted < FEW:
+                return None
+            asking = self._ask(lease, wanted)
+        away = await asyncio.shield(asking)
+        if away is not None:
+            raise StateAway("nothing could be borrowed") from away
+        return self._spend(lease, self._clock.monotonic())
 
     def heard(self, subject: str, outcomes: Sequence[Outcome]) -> None:
         """Take notice of what the state said when it was asked for 1, after `refill` gave None."""

@@ -18,7 +18,7 @@ from sluicegate.state.contract import Ask, LimitState, Outcome
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
-    from sluicegate.journey.limit.cost import Reading
+    from sluicegate.journey.limit.cost import Heard, Reading
     from sluicegate.journey.limit.lease import Spent
     from sluicegate.journey.limit.rule import Limits, Rule
     from sluicegate.policy import Onward, Parts
@@ -108,6 +108,7 @@ class Limiter:
         if not self._judge(exchange, wishes, asked_at):
             return
         if keeper is None or not self._gives_back:
+            _watch_uncounted(exchange, wishes, {})
             if self._delays:
                 await self._wait(wishes)
             await onward(exchange)
@@ -194,9 +195,10 @@ class Limiter:
                 counted.append(wish)
         if not counted or any(w.degraded == "deny" and not w.rule.shadow for w in asked):
             return None
-        asks = [
-            self._away.part(wish.ask) if wish.degraded == "share" else wish.ask for wish in counted
-        ]
+        for wish in counted:
+            if wish.degraded == "share":  # settled by the same part: another refills faster
+                wish.ask = self._away.part(wish.ask)
+        asks = [wish.ask for wish in counted]
         verdict = await self._away.state.take(asks, ticket)
         _share_out(counted, verdict.outcomes)
         return self._away.state
@@ -207,6 +209,9 @@ class Limiter:
         """Count, remember, and say what is left; answer where anything refuses."""
         refusing: list[Wish] = []
         denied = False
+        for wish in reversed(wishes):  # hooks run from the last one
+            if not wish.rule.shadow:
+                exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
         for wish in wishes:
             rule = wish.rule
             refused = wish.refused
@@ -214,7 +219,6 @@ class Limiter:
                 if refused:
                     _count(wish)
                 continue
-            exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
             if refused:
                 _count(wish)
                 refusing.append(wish)
@@ -270,10 +274,12 @@ class Limiter:
     ) -> None:
         """Go on, and give back afterwards what is to be given back, whatever happens."""
         held = [wish for wish in wishes if wish.outcomes and wish.spent is None]
+        heard: Heard = {}
+        _watch_uncounted(exchange, wishes, heard)
         readings: list[Reading | None] = []
         for wish in held:
             rule = wish.rule
-            readings.append(None if rule.cost is None else rule.cost.watch(exchange))
+            readings.append(None if rule.cost is None else rule.cost.watch(exchange, heard))
             if rule.holding is not None and not wish.refused:
                 rule.holding.hold(keeper, wish.ask, ticket)
         try:
@@ -328,6 +334,13 @@ def _put_back(wishes: list[Wish]) -> None:
     for wish in wishes:
         if wish.spent is not None:
             wish.spent.put_back()
+
+
+def _watch_uncounted(exchange: Exchange, wishes: list[Wish], heard: Heard) -> None:
+    """Watch what was let through uncounted too: a header that says a cost goes no further."""
+    for wish in wishes:
+        if wish.rule.cost is not None and not wish.outcomes:
+            wish.rule.cost.watch(exchange, heard)
 
 
 def _actual(exchange: Exchange, wish: Wish, reading: Reading | None) -> int:

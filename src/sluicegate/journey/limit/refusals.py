@@ -3,7 +3,8 @@
 A refusal charges nothing, and counts only fall with time. So what was refused with `retry_after_us`
 is refused until then, whoever asks, and asking again would change nothing. The time counts on this
 process' monotonic clock from before the question was sent, so it ends here no later than it does
-where it was decided. Not remembered is whatever can be given back; see `Rule.remembers`.
+where it was decided. It ends after a second in any case, so that a count that somebody has reset is
+felt. Not remembered is whatever can be given back; see `Rule.remembers`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sluicegate.state.contract import Outcome
 MOST: Final = 10_000
 """Subjects; about 4 MB. The oldest one is forgotten first."""
 SECOND_US: Final = 1_000_000
+BELIEVED_S: Final = 1.0
 
 
 class Refusals:
@@ -36,7 +38,8 @@ class Refusals:
         known.pop(subject, None)
         if len(known) >= MOST:
             del known[next(iter(known))]
-        known[subject] = (asked_at + wait_us / SECOND_US, asked_at, list(outcomes))
+        until = asked_at + min(BELIEVED_S, wait_us / SECOND_US)
+        known[subject] = (until, asked_at, list(outcomes))
 
     def find(self, subject: str, now: float) -> list[Outcome] | None:
         """Return what holds for `subject` at `now`, None where it has to be asked."""
