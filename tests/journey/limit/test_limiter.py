@@ -17,7 +17,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
 from sluicegate.state.contract import Ask, Verdict
 from sluicegate.state.memory import MemoryState
-from support.exchanges import ClientSide, counted, exchange, parts, run, sink, target
+from support.exchanges import ClientSide, body, counted, exchange, parts, run, sink, target
 from support.mock_clock import MockClock
 
 
@@ -108,6 +108,17 @@ def test_the_longest_wait_is_promised_and_every_limit_that_refused_is_named(
     assert problem["violated-policies"] == ["1-second", "1-hour"]
     assert problem["detail"] == "the limit of 1/hour is used up"
     assert int(refused.header("retry-after") or 0) > 1
+
+
+def test_what_never_fits_is_told_so_and_promised_nothing(made: Parts, clock: MockClock) -> None:
+    size = rule(made, "10/minute", unit="bytes")
+    limiter = Limiter([size, rule(made, "1/hour")], made)
+    one(limiter, clock)
+    refused = one(limiter, clock, request_body=body(length=11))
+    assert (refused.status, refused.header("retry-after")) == (429, None)
+    assert (
+        refused.problem()["detail"] == "the limit of 10/minute never holds what this request costs"
+    )
 
 
 # --- refusals that are known --------------------------------------------------------------------

@@ -80,6 +80,12 @@ class Allowance:
         return f"{amounts.write(self.amount, self.unit)}/{self.period}"
 
     @property
+    def form(self) -> str:
+        """How allowances of its kind and period are written."""
+        tail = {"fixed": "", "bucket": " burst <amount>", "leaky": " delay <duration>"}
+        return f"<amount>/{self.period}" + tail.get(self.kind, " " + self.kind)
+
+    @property
     def kind_word(self) -> str:
         """The word that makes it what it is; of a fixed window, `fixed`."""
         return {"bucket": "burst", "leaky": "delay"}.get(self.kind, self.kind)

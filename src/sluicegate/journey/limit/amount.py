@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from math import ceil
 from typing import Literal
 
 from sluicegate.model.units import BYTES, Size
@@ -21,6 +20,7 @@ MOST_NANO = 10**15 - 1
 """The largest whole number of a structured field (RFC 9651, section 3.3.1): 999 999.99 dollars."""
 WHOLE = re.compile(r"^-?[0-9]{1,30}$(?!\n)", re.ASCII)
 MONEY = re.compile(r"^(-?[0-9]{1,20})(\.[0-9]{1,30})?$(?!\n)", re.ASCII)
+TOLD = re.compile(r"^([0-9]+)(?:\.([0-9]+))?$(?!\n)", re.ASCII)
 EXPECTED = {
     "requests": "a whole number such as `10`",
     "bytes": "a size such as `512`, `64KiB` or `10MB`",
@@ -61,23 +61,28 @@ def plain(value: float | str) -> str:
 
 
 def told(text: str, unit: str) -> int | None:
-    """Read what a target says that a request cost, rounded up; None for what is no amount."""
-    if unit == "usd":
-        match = MONEY.match(text)
-        if match is None:
-            return None
-        amount = ceil(Decimal(text) * NANO)
-        return amount if 0 <= amount <= MOST_NANO else None
-    if WHOLE.match(text) is None:
+    """Read what a target says that a request cost, rounded up; None for what is no amount.
+
+    What is more than can be counted is the most that can.
+    """
+    match = TOLD.match(text)
+    if match is None or (match[2] and unit != "usd"):
         return None
-    return int(text) if 0 <= int(text) <= MOST else None
+    most = MOST_NANO if unit == "usd" else MOST
+    whole, parts = match[1].lstrip("0"), match[2] or ""
+    if len(whole) > len(str(most)):  # Python reads no number of thousands of digits
+        return most
+    amount = int(whole or 0)
+    if unit == "usd":
+        amount = amount * NANO + int(parts[:9].ljust(9, "0")) + bool(parts[9:].strip("0"))
+    return min(amount, most)
 
 
 def _size(text: str) -> int:
     if WHOLE.match(text):
         return int(text)
     try:
-        return Size.parse(text)
+        return int(Size.parse(text))  # a plain one: it goes into messages to the state
     except ValueError as error:
         raise ValueError(_wrong(text, "bytes")) from error
 

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import QUOTA_EXCEEDED, REDUCED_CAPACITY, StateAway
-from sluicegate.journey.limit.announcement import Announcement, seconds
-from sluicegate.state.contract import Ask, LimitState, Outcome
+from sluicegate.journey.limit.announcement import Announcement, digits, seconds
+from sluicegate.state.contract import NEVER, Ask, LimitState, Outcome
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -209,9 +209,7 @@ class Limiter:
         """Count, remember, and say what is left; answer where anything refuses."""
         refusing: list[Wish] = []
         denied = False
-        for wish in reversed(wishes):  # hooks run from the last one
-            if not wish.rule.shadow:
-                exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
+        _announce(exchange, wishes)
         for wish in wishes:
             rule = wish.rule
             refused = wish.refused
@@ -239,18 +237,25 @@ class Limiter:
 
     def _refuse(self, exchange: Exchange, refusing: list[Wish]) -> None:
         violated: list[str] = []
-        wait_us = -1
-        first = ""
+        wait_us = 0
+        first = never = ""
         for wish in refusing:
             limits = wish.limits
             for name, text, outcome in zip(limits.names, limits.texts, wish.outcomes, strict=True):
-                if not outcome.admitted:
-                    violated.append(name)
-                    if outcome.retry_after_us > wait_us or not first:
-                        wait_us, first = outcome.retry_after_us, text
-        retry = () if wait_us < 0 else ((b"retry-after", str(seconds(wait_us)).encode()),)
-        detail = f"the limit of {first} is used up"
-        exchange.refuse(QUOTA_EXCEEDED, detail, retry, {"violated-policies": violated})
+                if outcome.admitted:
+                    continue
+                violated.append(name)
+                if outcome.retry_after_us == NEVER:
+                    never = text
+                elif outcome.retry_after_us > wait_us or not first:
+                    wait_us, first = outcome.retry_after_us, text
+        members = {"violated-policies": violated}
+        if never:
+            detail = f"the limit of {never} never holds what this request costs"
+            exchange.refuse(QUOTA_EXCEEDED, detail, members=members)
+            return
+        retry = ((b"retry-after", digits(seconds(wait_us))),)
+        exchange.refuse(QUOTA_EXCEEDED, f"the limit of {first} is used up", retry, members)
 
     async def _wait(self, wishes: list[Wish]) -> None:
         """Wait as long as a leaky bucket wants."""
@@ -321,6 +326,12 @@ def _share_out(asked: list[Wish], outcomes: list[Outcome]) -> None:
         end = at + len(wish.ask.group.limits)
         wish.outcomes = outcomes[at:end]
         at = end
+
+
+def _announce(exchange: Exchange, wishes: list[Wish]) -> None:
+    for wish in reversed(wishes):  # hooks run from the last one
+        if not wish.rule.shadow:
+            exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
 
 
 def _count(wish: Wish) -> None:

@@ -7,7 +7,7 @@ is exact within a region and tells the others afterwards. `docs/limits.md` has t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
@@ -86,6 +86,12 @@ class Counting:
             same = labels.count(label)
             made.append(Limit(label if same == 1 else f"{label}-{same}", algorithm))
         return made
+
+    def announced(self, one: Allowance, limit: Limit) -> Allowance:
+        """Return what callers are told of: of a limit of several regions, this region's part."""
+        if self.mode != "eventual":
+            return one
+        return replace(one, amount=limit.algorithm.limit)
 
     def _algorithm(self, one: Allowance) -> Algorithm:
         try:

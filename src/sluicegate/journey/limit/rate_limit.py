@@ -20,6 +20,7 @@ from sluicegate.journey.limit.subjects import subject_of
 from sluicegate.journey.limit.terms import Terms
 from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
+from sluicegate.wire.http1.names import HOP_BY_HOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ FieldName = Annotated[
     ),
 ]
 
+FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
+"""Fields that the wire takes for itself, beside those of one connection."""
 TOLD = frozenset({"tokens", "usd"})
 """Units whose amounts only the target knows."""
 LEAST = 1
@@ -163,6 +166,9 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         if self.unit not in TOLD and self.cost_header is not None:
             message = f"{self.unit} are counted here: leave it out, or write `unit: tokens`"
             raise FieldFault(("cost_header",), message)
+        if (self.cost_header or "").lower().encode() in FRAMING | HOP_BY_HOP:
+            message = f"`{self.cost_header}` belongs to the connection: write one of the target's"
+            raise FieldFault(("cost_header",), message + " own, such as `x-tokens`")
         if self.reserve is None:
             return
         if self.unit == "requests":

@@ -29,7 +29,10 @@ EXACTLY = Counting()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a policy says about its limits. `by` is the written form of whom they count."""
+    """What a policy says about its limits. `by` is the written form of whom they count.
+
+    `unnamed` is what they are called by in headers and metrics where they have no `name`.
+    """
 
     allow: Sequence[str]
     by: str
@@ -38,6 +41,7 @@ class Terms:
     counting: Counting = EXACTLY
     away: str = "share"
     shadow: bool = False
+    unnamed: str = ""
 
     @property
     def identity(self) -> str:
@@ -51,14 +55,21 @@ class Terms:
         self.read(self.allow, "allow")
 
     def check_own(self, allow: Sequence[str]) -> None:
-        """Refuse limits of a consumer that cannot stand in for these. Raises FieldFault."""
-        self.read(allow)
+        """Refuse limits of a consumer that cannot stand in for these. Raises FieldFault.
+
+        They go on with the counts of these, so each is of the kind and period of the one it is for.
+        """
+        read = self.read(allow)
         if len(allow) != len(self.allow):
             raise FieldFault(
                 (),
                 f"found {len(allow)}; expected one for each of "
                 + ", ".join(f"`{text}`" for text in self.allow),
             )
+        for place, (own, usual) in enumerate(zip(read, self.read(self.allow), strict=True)):
+            if (own.kind, own.period) != (usual.kind, usual.period):
+                message = f"`{own}` cannot go on with what `{usual}` counted: write `{usual.form}`"
+                raise FieldFault((place,), message)
 
     def read(self, allow: Sequence[str], *part: str) -> list[Allowance]:
         """Read allowances. Raises FieldFault at the one at fault; they stand at `part`."""
@@ -82,17 +93,16 @@ class Terms:
 
         def limits(allow: Sequence[str]) -> Limits:
             read = self.read(allow)
-            group = Group(
-                f"{self.identity};{parts.scope}",
-                self.counting.limits(read),
-                settles=cost is not None,
-                shadow=self.shadow,
-            )
-            names = [f"{self.name}-{one.name}" if self.name else one.name for one in read]
-            said = [f'"{name}";{one.policy}' for name, one in zip(names, read, strict=True)]
+            counted = self.counting.limits(read)
+            place = f"{self.identity};{parts.scope}"
+            group = Group(place, counted, settles=cost is not None, shadow=self.shadow)
+            called = self.name or self.unnamed
+            names = [f"{called}-{one.name}" if called else one.name for one in read]
+            told = map(self.counting.announced, read, counted)
+            said = [f'"{name}";{one.policy}' for name, one in zip(names, told, strict=True)]
             leases = Leases(group, parts) if self.counting.mode == "leased" else None
             return Limits(group, names, [one.text for one in read], ", ".join(said), leases)
 
         made = limits(self.allow)
-        counted = counters(parts.metrics, parts.scope, made.names, self.away, shadow=self.shadow)
-        return Rule(self.name, made, subject, limits, counted, away=self.away, cost=cost)
+        cells = counters(parts.metrics, parts.scope, made.names, self.away, shadow=self.shadow)
+        return Rule(self.name, made, subject, limits, cells, away=self.away, cost=cost)
