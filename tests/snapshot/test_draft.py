@@ -5,6 +5,7 @@ import pytest
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.snapshot.draft import Draft
 from sluicegate.snapshot.source import read
+from support.configuration import faults_of
 
 TEXT = b"gateway:\n  listen: x\nroutes:\n  a: {match: 1}\n"
 
@@ -54,3 +55,31 @@ def test_the_same_secret_in_two_references_is_never_shown() -> None:
     draft.resolved(("b",), "${env:SHORT}", {"${env:SHORT}": "9"})
     draft.complain((), "secret-secret is 9")
     assert draft.faults[0].message == "${env:LONG} is 9"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://user:TOPSECRET@h:1/0", "redis://…@h:1/0"),
+        ("redis://:TOP/SE@CRET@h", "redis://…@h"),
+        ("redis://a:" + "TOPSECRET" * 20 + "@h", "redis://…@h"),
+        ("redis://u:TOP SECRET@h", "redis://…@h"),
+        ("redis://h:1/0", "redis://h:1/0"),
+        ("a@example.org", "a@example.org"),
+    ],
+)
+def test_a_url_is_shown_without_its_name_and_password(text: str, shown: str) -> None:
+    assert Draft(read(TEXT)).show(("a",), text) == f'"{shown}"'
+
+
+def test_nor_are_they_in_what_others_say() -> None:
+    draft = Draft(read(TEXT))
+    draft.complain((), "found `http://u:TOP@SECRET@h`, not `http://h`, of x@y")
+    assert draft.faults[0].message == "found `http://…@h`, not `http://h`, of x@y"
+
+
+@pytest.mark.parametrize("variable", ["SLUICEGATE_STATE_URL", "SLUICEGATE_STATE"])
+def test_a_password_in_a_variable_is_not_printed(variable: str) -> None:
+    found = faults_of("services: {}\n", {variable: "redis://user:TOPSECRET@h:1/0"})
+    assert any("redis://…@h:1/0" in fault.message for fault in found)
+    assert "TOPSECRET" not in str(found)

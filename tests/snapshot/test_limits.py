@@ -37,6 +37,12 @@ def routed(*policies: str) -> str:
         ("allow: [9/day], lease: {cap: 5}", "lease", "it is for `mode: leased`"),
         ("allow: [9/day], mode: leased, lease: {cap: 0}", "lease.cap", "expected at least 1"),
         ("allow: [9/day], cost_header: x-cost", "cost_header", "requests are counted here"),
+        (
+            "allow: [9/day], unit: tokens, cost_header: Content-Length",
+            "cost_header",
+            "`Content-Length` belongs to the connection: write one of the target's own",
+        ),
+        ("allow: [9/day], unit: tokens, cost_header: te", "cost_header", "`te` belongs to the"),
         ("allow: [9/day], unit: tokens", "unit", "`cost_header` is missing"),
         ("allow: [9/day], reserve: 2", "reserve", "a request costs 1"),
         (
@@ -68,6 +74,11 @@ def test_a_bad_limit_is_refused_by_path_with_what_to_write(
         ("ip_rate: {allow: [1/second], prefix_v4: 33}", "ip_rate.prefix_v4", "at most 32"),
         ("ip_rate: {allow: [1/second], lease: {}}", "ip_rate.lease", "it is for `mode: leased`"),
         ("auth_failures: {allow: [x]}", "auth_failures.allow[0]", "is not an allowance"),
+        (
+            "auth_failures: {allow: [9/minute, 3/hour delay 1s]}",
+            "auth_failures.allow[1]",
+            "failures are refused, none waits: write `3/hour` without `delay`",
+        ),
         ("auth_failures: {away: deny}", "auth_failures.away", "expected `allow` or `local` or"),
     ],
 )
@@ -86,6 +97,18 @@ def test_two_policies_that_would_count_in_one_place_are_told_apart_by_name() -> 
     }
     named = ("{rate_limit: {allow: [10/second]}}", "{rate_limit: {allow: [1/day], name: b}}")
     assert messages_of(routed(*named)) == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "advice"),
+    [
+        ("auth_failures: {}", "put both in one `allow`"),
+        ("concurrency: {limit: 5}", "leave one out, or give one of them a `name`"),
+    ],
+)
+def test_what_has_no_name_or_no_allow_is_not_told_to_write_one(policy: str, advice: str) -> None:
+    (message,) = messages_of(routed(f"{{{policy}}}", f"{{{policy}}}")).values()
+    assert message == f"it counts in the same place as `policies[0]`: {advice}"
 
 
 def test_other_units_subjects_and_lists_are_other_places() -> None:
@@ -134,6 +157,7 @@ def test_a_consumer_may_have_limits_of_their_own() -> None:
         ("api: [1/second]", "api", "found 1; expected one for each of `10/second burst 20`"),
         ("api: [0/second, 1/minute]", "api[0]", "write at least `1/second`"),
         ("bytes: [5/second apples]", "bytes[0]", "write `1MiB/second`"),
+        ("api: [1/day, 1/minute]", "api[0]", "write `<amount>/second burst <amount>`"),
         ("bytes: [1KiB/second]", "bytes[0]", "it never holds `reserve: 4KiB`: write more"),
         ("api: 10/second", "api", "expected a list"),
         ("api: []", "api", "expected at least 1 item"),

@@ -78,6 +78,14 @@ class Counting:
         outcome = self.take(subject).outcomes[0]
         return outcome.limit - outcome.remaining
 
+    def said(self, event: str, server: str) -> list[str]:
+        """Return the reasons of an event that was logged of a server, one a line."""
+        return [
+            line.get("reason", "")
+            for line in list(self.logs)
+            if (line["event"], line.get("server")) == (event, server)
+        ]
+
     def counted(self, family: str, *labels: str) -> float:
         """Return a counter or gauge: the sum of the series that hold all these label values."""
         return sum(

@@ -7,7 +7,7 @@ with primary_with_replicas(tmp_path) as deployment:   # 2 replicas, 3 Sentinels
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ class Sentineled:
     def agrees(self) -> bool:
         """Say whether every running Sentinel names the same primary, which says so itself."""
         ports = {self._seen(sentinel) for sentinel in self.sentinels if sentinel.running}
-        return len(ports) == 1 and self.primary().client().role()[0] == b"master"
+        with suppress(redis.ConnectionError, redis.TimeoutError):  # it is dead, or not yet there
+            return len(ports) == 1 and self.primary().client().role()[0] == b"master"
+        return False
 
     def failed_over(self, before: Valkey) -> bool:
         """Say whether all agree on another primary than before."""

@@ -7,6 +7,7 @@ knows what must not be shown: text that a reference stands for is shown as the r
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.errors import ConfigError, Fault
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 60
 _SECRET_CHARACTERS = 6
 """Shorter texts are no secrets; replacing them would garble messages."""
+
+_CREDENTIALS = re.compile(r"(?<=://).*(?=@)", re.DOTALL)
+"""Of a text that is a URL, right or wrong. A password may hold anything: up to the last `@`."""
+_CREDENTIALS_OF_ONE = re.compile(r"(?<=://)[^\s`\"']*(?=@)")
+"""Of URLs within a sentence."""
 
 
 class Draft:
@@ -64,6 +70,7 @@ class Draft:
         if isinstance(value, list):
             return f"a list with {len(value)} items"
         text = json.dumps(value, ensure_ascii=False, default=str)
+        text = _CREDENTIALS.sub("…", text)
         return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
     def finish(self) -> None:
@@ -75,6 +82,7 @@ class Draft:
         for value, reference in self._secrets.items():
             # A last net: messages name references, but a policy's own words may quote its value.
             message = message.replace(value, reference)
+        message = _CREDENTIALS_OF_ONE.sub("…", message)
         for depth in range(len(place), 0, -1):
             variable = self.variables.get(place[:depth])
             if variable is not None:

@@ -46,6 +46,7 @@ class _Limit:
         self.policy = use.kind.name
         # `plans.<name>.policies`: a plan's concern its consumers, the others everybody.
         self.plan = use.place[1] if use.place[0] == "plans" else None
+        self.fields = use.kind.config.__struct_fields__
         self.name = str(use.settings.get("name") or "")
         self.replaceable = bool(self.name) and hasattr(use.kind.config, "check_own")
         self._use = use
@@ -82,11 +83,15 @@ def _check_apart(draft: Draft, found: Sequence[_Limit]) -> None:
         for limit in limits if len(limits) > 1 else ():
             other = first.setdefault(limit.config.identity, limit)
             if other is not limit:
-                message = (
-                    f"it counts in the same place as `policies[{other.place[-2]}]`: put both in "
-                    "one `allow`, or give one of them a `name`"
-                )
-                draft.complain(limit.place, message)
+                draft.complain(limit.place, _same(limit, other))
+
+
+def _same(limit: _Limit, other: _Limit) -> str:
+    message = f"it counts in the same place as `policies[{other.place[-2]}]`: "
+    if "allow" not in limit.fields:
+        return message + "leave one out, or give one of them a `name`"
+    named = ", or give one of them a `name`" if "name" in limit.fields else ""
+    return message + "put both in one `allow`" + named
 
 
 def _check_own(draft: Draft, place: Place, consumer: Consumer, named: Sequence[_Limit]) -> None:

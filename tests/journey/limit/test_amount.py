@@ -70,9 +70,21 @@ def test_what_a_target_tells_is_rounded_up() -> None:
     assert told("0.25", "usd") == 250_000_000
     assert told("17", "tokens") == 17
     assert told("0", "tokens") == 0
+    assert told("0." + "0" * 40 + "1", "usd") == 1
 
 
-@pytest.mark.parametrize("text", ["", "many", "-1", "1e9", "nan", "inf", "9" * 31, "1,5"])
+@pytest.mark.parametrize("text", ["1000000000001", "9" * 31, "9" * 5000, "00" + "9" * 16])
+def test_what_is_more_than_can_be_counted_costs_the_most_that_can(text: str) -> None:
+    assert told(text, "tokens") == MOST
+    assert told(text, "usd") == MOST_NANO
+
+
+def test_amounts_are_plain_numbers_whatever_unit_they_are_written_in() -> None:
+    for text, unit in (("1MB", "bytes"), ("512", "bytes"), ("5", "requests"), ("0.5", "usd")):
+        assert type(read(text, unit)) is int
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "1e9", "nan", "inf", "1.", ".5", "1,5", "1\n"])
 def test_what_is_no_amount_tells_nothing(text: str) -> None:
     assert told(text, "usd") is None
     assert told(text, "tokens") is None

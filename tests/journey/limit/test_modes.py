@@ -111,6 +111,14 @@ def test_what_a_mode_cannot_count_is_refused_with_what_to_write(
         counting.limits([parse(text)])
 
 
+@pytest.mark.parametrize(("mode", "amount"), [("exact", 7), ("leased", 7), ("eventual", 4)])
+def test_callers_are_told_of_the_part_that_one_region_admits(mode: str, amount: int) -> None:
+    counting = Counting(mode, regions=3)  # type: ignore[arg-type]  # out of a tuple
+    allowance = parse("7/minute")
+    (limit,) = counting.limits([allowance])
+    assert counting.announced(allowance, limit).amount == amount
+
+
 @pytest.mark.parametrize(
     ("counting", "unit", "advice"),
     [

@@ -83,11 +83,46 @@ def test_the_allowance_at_fault_is_named_by_its_place(
         (["1/second", "0/minute"], (1,), "write at least `1/minute`"),
         (["1/second"], (), "found 1; expected one for each of `5/second`, `9/minute`"),
         (["1MiB/second", "1/minute"], (0,), "is no amount of requests"),
+        (
+            ["2/second delay 3s", "9/minute"],
+            (0,),
+            "`2/second delay 3s` cannot go on with what `5/second` counted: write `<amount>/second",
+        ),
+        (["5/second", "9/hour"], (1,), "write `<amount>/minute`"),
+        (["9/minute", "5/second"], (0,), "write `<amount>/second`"),
     ],
 )
-def test_limits_of_a_consumer_are_as_many_and_of_the_same_unit(
+def test_limits_of_a_consumer_are_as_many_and_of_the_same_unit_kind_and_period(
     own: list[str], part: tuple[str | int, ...], advice: str
 ) -> None:
     with pytest.raises(FieldFault, match=re.escape(advice)) as caught:
         Terms(["5/second", "9/minute"], "ip").check_own(own)
     assert caught.value.part == part
+
+
+@pytest.mark.parametrize(
+    ("usual", "form"),
+    [
+        ("5/second sliding", "<amount>/second sliding"),
+        ("5/day log", "<amount>/day log"),
+        ("5/hour burst 9", "<amount>/hour burst <amount>"),
+        ("5/minute delay 2s", "<amount>/minute delay <duration>"),
+    ],
+)
+def test_a_consumer_is_told_the_form_that_goes_on_with_the_counts(usual: str, form: str) -> None:
+    with pytest.raises(FieldFault, match=re.escape(f"counted: write `{form}`")):
+        Terms([usual], "ip").check_own(["5/day"])
+
+
+def test_what_has_no_name_is_called_by_what_it_is_unless_it_is_named() -> None:
+    unnamed = Terms(["1/day"], "ip", unnamed="ip_rate").rule(parts(MockClock()), lambda _: "a")
+    named = Terms(["1/day"], "ip", "n", unnamed="ip_rate").rule(parts(MockClock()), lambda _: "a")
+    assert unnamed.limits.names == ["ip_rate-1-day"]
+    assert named.limits.names == ["n-1-day"]
+
+
+def test_a_region_announces_what_it_admits_itself() -> None:
+    terms = Terms(["7/minute"], "ip", counting=Counting("eventual", regions=3))
+    limits = terms.rule(parts(MockClock()), lambda _: "a").limits
+    assert limits.group.limits[0].algorithm.limit == 4
+    assert limits.policy == (b"ratelimit-policy", b'"7-minute";q=4;w=60')

@@ -55,6 +55,13 @@ def test_it_shares_no_counts_with_a_rate_limit_by_the_same_address() -> None:
     assert convert({"allow": ["1/day"]}, Config).identity != other.identity
 
 
+def test_its_limits_are_called_apart_from_those_of_a_rate_limit_by_headers_and_metrics() -> None:
+    sent = run(made("2/day"), exchange())
+    assert str(sent.header("ratelimit-policy")) == '"ip_rate-2-day";q=2;w=86400'
+    sent = run(made("2/day", name="edge"), exchange())
+    assert str(sent.header("ratelimit-policy")) == '"edge-2-day";q=2;w=86400'
+
+
 def test_shadow_refuses_nobody() -> None:
     policy = made("1/day", shadow=True)
     assert [run(policy, exchange()).status for _ in range(3)] == [200, 200, 200]

@@ -62,3 +62,9 @@ def test_an_endpoint_is_written_as_it_was_read() -> None:
     assert str(Endpoint("::1", 1)) == "[::1]:1"
     assert str(Endpoint("a", 1)) == "a:1"
     assert str(Endpoint("", 0, "/run/v.sock")) == "/run/v.sock"
+
+
+def test_what_may_be_a_password_is_not_quoted() -> None:
+    for url in ("redis://user:TOPSECRET@h:x", "redis://a,user:TOP@SECRET@h:x"):
+        with pytest.raises(ValueError, match="found `…@h:x`; expected `host:port`"):
+            parse_address(url)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
@@ -12,7 +13,7 @@ from sluicegate.metrics import HistogramCell, Metrics
 from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from sluicegate.state.redis.address import parse_address
-from sluicegate.state.redis.breaker import FIRST_PROBE_S, PROBE_S, Breaker, Watch
+from sluicegate.state.redis.breaker import FIRST_PROBE_S, PROBE_S, REFUSED_S, Breaker, Watch
 from sluicegate.state.redis.connection import Connection
 from sluicegate.state.redis.dial import Dial
 from sluicegate.state.redis.resp import command
@@ -214,3 +215,46 @@ def test_the_state_is_up_while_every_server_is() -> None:
     assert up.value == 1
     watch.forget(first)
     assert up.value == 0
+
+
+def test_the_state_is_not_up_while_a_server_refuses_what_it_is_asked() -> None:
+    metrics = Metrics()
+    watch = Watch(metrics)
+    up = metrics.families["sluicegate_state_up"].cell()
+    first = object()
+    watch.tell(first, "a", "")
+    watch.refuses("a", 0.0)
+    watch.tell(first, "a", "")  # connected to once more: that is no call
+    assert up.value == 0
+    watch.accepts("a", 0.0)
+    assert up.value == 1
+    watch.refuses("b", 0.0)
+    watch.forget(object(), "b")
+    assert up.value == 1
+
+
+def test_that_a_server_refused_is_forgotten_where_it_is_not_asked_again() -> None:
+    metrics = Metrics()
+    watch = Watch(metrics)
+    watch.tell(object(), "a", "")
+    watch.refuses("b", 100.0)
+    watch.accepts("a", 100.0 + REFUSED_S - 1)
+    assert "b" in watch.refusing
+    watch.accepts("a", 100.0 + REFUSED_S)
+    assert metrics.families["sluicegate_state_up"].cell().value == 1
+
+
+def test_who_seeks_servers_is_told_of_until_they_are_found() -> None:
+    metrics = Metrics()
+    watch = Watch(metrics)
+    up = metrics.families["sluicegate_state_up"].cell()
+    seeker = object()
+    with capture_logs() as lines:
+        watch.found(seeker, "cluster")
+        for _ in range(3):
+            watch.tell(seeker, "cluster", "no connection")
+        watch.tell(object(), "a", "")
+        assert up.value == 0
+        watch.found(seeker, "cluster")
+        assert up.value == 1
+    assert [line["event"] for line in lines] == ["state_away", "state_back"]

@@ -9,6 +9,7 @@ import pytest
 
 from sluicegate.errors import StateAway
 from sluicegate.metrics import Metrics
+from sluicegate.state.redis.breaker import Watch
 from sluicegate.state.redis.caller import Caller
 from sluicegate.state.redis.calls import CallCounts
 from sluicegate.state.redis.commands import call
@@ -72,7 +73,8 @@ class Two:
 
 def outcome(nodes: Two, check: Callable[[CallCounts], None] = lambda _: None) -> object:
     async def body() -> object:
-        counts = CallCounts(MockClock(), Metrics())
+        metrics = Metrics()
+        counts = CallCounts(MockClock(), metrics, Watch(metrics))
         try:
             return await Caller(nodes, counts).call(b"a", BY_DIGEST, SCRIPT)
         finally:
@@ -124,3 +126,24 @@ def test_a_call_that_was_not_answered_is_never_made_again() -> None:
     with pytest.raises(StateAway):
         outcome(Two(server, server), check)
     assert server.sent == ["EVALSHA"]
+
+
+def test_a_server_refuses_until_a_call_is_done_that_had_something_to_do() -> None:
+    async def body() -> None:
+        metrics = Metrics()
+        counts = CallCounts(MockClock(), metrics, Watch(metrics))
+        server = Server("a", "OOM command not allowed", 0, 7, "OOM", "NOSCRIPT No script.", 7)
+        caller = Caller(Two(server, None), counts)
+        with pytest.raises(StateAway, match="OOM"):
+            await caller.call(b"a", BY_DIGEST, SCRIPT)
+        await caller.call(b"a", BY_DIGEST, SCRIPT, tells=False)
+        assert counts.refusing
+        await caller.call(b"a", BY_DIGEST, SCRIPT)
+        assert not counts.refusing
+        with pytest.raises(StateAway, match="OOM"):
+            await caller.call(b"a", BY_DIGEST, SCRIPT, tells=False)
+        assert counts.refusing
+        await caller.call(b"a", BY_DIGEST, SCRIPT)
+        assert not counts.refusing
+
+    run(body())

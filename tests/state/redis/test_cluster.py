@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import hiredis
 import pytest
@@ -90,6 +91,44 @@ def test_a_user_needs_the_map_and_asking_besides_what_one_server_asks_for(nodes:
         assert state.takes(*PEOPLE)
         nodes.finish_move(slot(person), to)
         assert state.takes(*PEOPLE)
+
+
+def test_nodes_that_cannot_be_reached_are_said_once() -> None:
+    one, two = free_port(), free_port()
+    with counting(f"redis+cluster://127.0.0.1:{one},127.0.0.1:{two}") as state:
+        nodes = state.state._nodes
+        assert isinstance(nodes, ClusterNodes)
+        for _ in range(3):
+            state.call(nodes._look())
+        (reason,) = state.said("state_away", "cluster")
+        assert reason.count("no connection: ") == 2
+        assert str(one) in reason
+        assert str(two) in reason
+        assert state.counted("sluicegate_state_up") == 0
+
+
+def test_a_server_that_is_in_no_cluster_is_said(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as alone, counting(f"redis+cluster://127.0.0.1:{alone.port}") as state:
+        assert state.said("state_away", "cluster") == ["it answered ERR to CLUSTER SLOTS"]
+        assert state.counted("sluicegate_state_up") == 0
+
+
+def test_a_user_who_may_not_ask_for_the_map_is_said_until_that_is_mended(nodes: Cluster) -> None:
+    def allow(rights: str) -> None:
+        for node in nodes.nodes:
+            node.client().execute_command(f"ACL SETUSER blind {rights}")
+
+    with counting(nodes.url, username="blind", password="hidden-one") as state:
+        assert state.said("state_away", "cluster") == ["the server refuses our user or password"]
+        allow("on >hidden-one ~sg:* +@all -cluster|slots")
+        refused = "it answered NOPERM to CLUSTER SLOTS"
+        eventually(lambda: refused in state.said("state_away", "cluster"), "it is said")
+        assert state.counted("sluicegate_state_up") == 0
+        allow("+cluster|slots")
+        eventually(lambda: state.takes(*PEOPLE), "the map is there")
+        assert len(state.said("state_back", "cluster")) == 1
+        eventually(lambda: state.counted("sluicegate_state_up") == 1, "all is well")
+        assert "hidden-one" not in str(state.logs)
 
 
 def test_what_two_nodes_count_is_taken_from_both_or_from_none(

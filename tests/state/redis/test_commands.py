@@ -72,7 +72,7 @@ def test_subjects_have_tags_of_their_own_and_a_key_has_the_slot_of_its_tag(
         (group(), False, 0, b"0"),
         (group(shadow=True), False, 1, b"0"),
         (group(settles=True), False, 2, b"3600000"),
-        (group(), True, 4, b"10000"),
+        (group(), True, 4, b"2000"),
         (group(settles=True, shadow=True), True, 7, b"3600000"),
     ],
 )
@@ -100,3 +100,15 @@ def test_groups_of_earlier_configurations_are_forgotten_at_last() -> None:
     for _ in range(MOST_PREPARED + 1):
         commands.of(group())
     assert len(commands._groups) == 1
+
+
+def test_of_ten_thousand_groups_each_is_prepared_once() -> None:
+    commands = Commands("sg", script("take"))
+    groups = [group() for _ in range(10_000)]
+    prepared = [commands.of(each) for each in groups]
+    assert all(commands.of(each) is one for each, one in zip(groups, prepared, strict=True))
+
+
+def test_a_slow_server_has_longer_to_give_back() -> None:
+    commands = Commands("sg", script("take"), 8000)
+    assert read(commands.take(part_of(Ask(group(), "a")), "t1", recorded=True))[6] == b"8000"

@@ -10,6 +10,7 @@ from sluicegate.errors import StateAway
 from sluicegate.metrics import Metrics
 from sluicegate.settings import State
 from sluicegate.state.redis.address import Endpoint
+from sluicegate.state.redis.breaker import Watch
 from sluicegate.state.redis.calls import CallCounts
 from sluicegate.state.redis.dial import Dial
 from sluicegate.state.redis.inquiry import Inquiry
@@ -24,7 +25,7 @@ PING = command("PING")
 def play(story: Callable[[Inquiry], Awaitable[None]]) -> None:
     async def whole() -> None:
         clock, metrics = Clock(), Metrics()
-        seconds = CallCounts(clock, metrics).seconds
+        seconds = CallCounts(clock, metrics, Watch(metrics)).seconds
         inquiry = Inquiry(Dial(State(), clock, seconds, tls=False), 0.5)
         try:
             await story(inquiry)

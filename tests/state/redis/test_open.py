@@ -25,6 +25,7 @@ from support.tcp_proxy import TcpProxy
 from support.valkey import Valkey
 
 ASKS = [Ask(Group("api", [Limit("fixed-60", FixedWindow(10**6, 60_000_000))]), "alice")]
+SETTLED = [Ask(Group("api", ASKS[0].group.limits, settles=True), "alice")]
 EACH_TURN_S = 0.001
 
 
@@ -46,6 +47,10 @@ class World:
     async def until_back(self) -> None:
         while not await self.admits():  # noqa: ASYNC110 - it is the loop that has to turn
             await asyncio.sleep(EACH_TURN_S)
+
+    @property
+    def up(self) -> float:
+        return self.metrics.families["sluicegate_state_up"].cell().value
 
     def calls(self) -> dict[str, float]:
         dumped = {family.name: family for family in self.metrics.dump()}
@@ -131,9 +136,51 @@ def test_a_server_without_memory_refuses_and_stays_in_use(tmp_path: Path) -> Non
                 assert not await w.admits()
             assert [(line["event"], line["error"]) for line in lines] == [("state_refused", "OOM")]
             assert w.calls()["oom"] == 1
+            assert w.up == 0
+            await w.state.settle(SETTLED, "t", [0])  # finds nothing to do, which takes no memory
+            assert w.up == 0
             client.config_set("maxmemory", 0)
             assert await w.admits()
+            assert w.up == 1
         assert w.calls()["away"] == 0
+
+    with Valkey(tmp_path) as server:
+        play(lambda: World(server.url), scene)
+
+
+def test_a_server_that_answers_nothing_but_errors_is_not_up(tmp_path: Path) -> None:
+    async def scene(w: World) -> None:
+        assert await w.admits()
+        with server.client() as client:
+            client.execute_command("ACL SETUSER gateway -evalsha")
+            assert not await w.admits()
+            assert w.up == 0
+            client.execute_command("ACL SETUSER gateway +evalsha")
+            assert await w.admits()
+            assert w.up == 1
+
+    user = ("--user", "gateway", "on", ">secret", "~*", "+@all")
+    with Valkey(tmp_path, args=user) as server:
+        play(lambda: World(server.url, username="gateway", password="secret"), scene)
+
+
+def test_a_server_that_may_not_write_is_not_up_because_it_can_be_connected_to(
+    tmp_path: Path,
+) -> None:
+    async def scene(w: World) -> None:
+        assert await w.admits()
+        with server.client() as client:
+            client.config_set("min-replicas-to-write", 1)
+            assert not await w.admits()
+            assert w.calls()["noreplicas"] == 1  # which ends the connection
+            nodes = w.state._nodes
+            assert isinstance(nodes, Single)
+            while nodes._breaker.live is None:  # noqa: ASYNC110 - it is the loop that has to turn
+                await asyncio.sleep(EACH_TURN_S)
+            assert w.up == 0
+            client.config_set("min-replicas-to-write", 0)
+            await w.until_back()
+            assert w.up == 1
 
     with Valkey(tmp_path) as server:
         play(lambda: World(server.url), scene)

@@ -12,7 +12,9 @@ import hiredis
 import pytest
 import redis
 
+from sluicegate.metrics import Metrics
 from sluicegate.state.redis.address import Endpoint, parse_address
+from sluicegate.state.redis.breaker import Watch
 from sluicegate.state.redis.sentinel import Naming, SentinelNodes, naming, newest
 from support.counting import Counting, counting
 from support.mock_clock import MockClock
@@ -69,7 +71,9 @@ class Silence:
 
 def test_a_sentinel_that_lags_is_not_followed_back_while_another_is_silent() -> None:
     address = parse_address("redis+sentinel://s1,s2/main")
-    nodes: Any = SentinelNodes(address, cast("Any", Kept), cast("Any", Silence()), MockClock())
+    nodes: Any = SentinelNodes(
+        address, cast("Any", Kept), cast("Any", Silence()), MockClock(), Watch(Metrics())
+    )
     first, second = address.endpoints
 
     def hears(sentinel: Endpoint, primary: Endpoint, epoch: int) -> Endpoint:
@@ -125,6 +129,42 @@ def test_one_sentinel_of_those_written_is_enough(deployment: Sentineled) -> None
 def test_a_name_that_sentinels_do_not_know_is_away(deployment: Sentineled) -> None:
     with counting(deployment.url.replace(PRIMARY, "other")) as state:
         assert not state.takes()
+        assert state.said("state_away", "sentinels") == ["it knows no primary of that name"]
+
+
+def test_sentinels_that_cannot_be_reached_are_said_once() -> None:
+    one, two = free_port(), free_port()
+    with counting(f"redis+sentinel://127.0.0.1:{one},127.0.0.1:{two}/{PRIMARY}") as state:
+        nodes = state.state._nodes
+        assert isinstance(nodes, SentinelNodes)
+        for sentinel in nodes._sentinels:
+            state.call(nodes._ask(sentinel))
+        (reason,) = state.said("state_away", "sentinels")
+        assert reason.count("no connection: ") == 2
+        assert str(one) in reason
+        assert str(two) in reason
+        assert state.counted("sluicegate_state_up") == 0
+
+
+def test_a_server_that_is_no_sentinel_is_said(deployment: Sentineled) -> None:
+    with counting(f"redis+sentinel://127.0.0.1:{deployment.primary().port}/{PRIMARY}") as state:
+        assert state.said("state_away", "sentinels") == ["it answered ERR to SENTINEL"]
+        assert state.counted("sluicegate_state_up") == 0
+
+
+def test_sentinels_that_let_us_in_later_are_said_to_be_back(deployment: Sentineled) -> None:
+    who = {"sentinel_username": "gateway", "sentinel_password": "hidden-one"}
+    with counting(deployment.url, **who) as state:
+        refused = ["the server refuses our user or password"]
+        assert state.said("state_away", "sentinels") == refused
+        assert "hidden-one" not in str(state.logs)
+        for sentinel in deployment.sentinels:
+            rights = "ACL SETUSER gateway on >hidden-one +@all allchannels"
+            sentinel.client().execute_command(rights)
+        eventually(state.takes, "a primary is found")
+        assert state.said("state_away", "sentinels") == refused
+        assert len(state.said("state_back", "sentinels")) == 1
+        assert state.counted("sluicegate_state_up") == 1
 
 
 def test_killed_the_next_primary_is_found_and_the_old_one_left_alone(
@@ -133,6 +173,7 @@ def test_killed_the_next_primary_is_found_and_the_old_one_left_alone(
     before = deployment.primary()
     before.kill()
     eventually(lambda: not state.takes(), "it is noticed")
+    eventually(lambda: deployment.failed_over(before), "Sentinels fail over", within_s=FAILOVER_S)
     eventually(lambda: lives(state, without=before.port), "takes go on", within_s=FAILOVER_S)
     # It comes back empty, and takes itself for a primary until Sentinels have told it.
     before.start()
@@ -210,6 +251,7 @@ def test_sentinels_that_are_away_change_nothing_while_the_primary_is_there(
     try:
         counts = [state.taken("carl") for _ in range(50)]
         assert counts == list(range(counts[0], counts[0] + 50))
+        assert state.counted("sluicegate_state_up") == 1
     finally:
         for sentinel in deployment.sentinels:
             sentinel.resume()

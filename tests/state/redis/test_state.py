@@ -63,11 +63,12 @@ def with_state(
 ) -> None:
     async def body() -> None:
         clock, metrics = Clock(), Metrics()
-        counts = CallCounts(clock, metrics)
+        watch = Watch(metrics)
+        counts = CallCounts(clock, metrics, watch)
         settings = State(url=valkey.url, timeout=PATIENT, connect_timeout=PATIENT)
         dial = Dial(settings, clock, counts.seconds, tls=False)
         endpoint = parse_address(valkey.url).endpoints[0]
-        nodes = TwoSlots(Breaker(endpoint, dial, clock, Watch(metrics)))
+        nodes = TwoSlots(Breaker(endpoint, dial, clock, watch))
         nodes.several = several
         state = RedisState(nodes, "sg", counts)
         await state.start()

@@ -16,6 +16,7 @@ from sluicegate.errors import ABNORMAL_USAGE, UNAUTHENTICATED, Refused, StateAwa
 from sluicegate.journey.limit.announcement import seconds
 from sluicegate.journey.limit.subjects import ip
 from sluicegate.journey.limit.terms import Terms
+from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
 from sluicegate.state.contract import Ask
 
@@ -57,7 +58,12 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read or counted."""
-        self.terms().check()
+        terms = self.terms()
+        terms.check()
+        for place, one in enumerate(terms.read(self.allow, "allow")):
+            if one.kind == "leaky":
+                message = f"failures are refused, none waits: write `{one.plain}` without `delay`"
+                raise FieldFault(("allow", place), message)
 
     def terms(self) -> Terms:
         """Return what the limits are made of."""

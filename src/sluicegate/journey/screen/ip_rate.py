@@ -42,7 +42,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
-            description="Tells limits of one place apart, in counts and in headers.",
+            description="Tells limits of one place apart, in counts and in headers, where they are "
+            "called `ip_rate` without it.",
             extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
         ),
     ] = ""
@@ -63,7 +64,15 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         """Return what limits are made of."""
         by = f"ip_rate/{self.prefix_v4},{self.prefix_v6}"
         counting = Counting(self.mode, self.lease or Lease(), regions)
-        return Terms(self.allow, by, self.name, "requests", counting, self.away, self.shadow)
+        return Terms(
+            self.allow,
+            by,
+            self.name,
+            counting=counting,
+            away=self.away,
+            shadow=self.shadow,
+            unnamed="ip_rate",  # no `name` reads so: no other limit's series is the same
+        )
 
     @property
     def identity(self) -> str:

@@ -114,7 +114,9 @@ def _endpoints(hosts: str, port: int) -> tuple[Endpoint, ...]:
     for each in hosts.split(","):
         match = _HOST_PORT.fullmatch(each)
         if match is None:
-            raise ValueError(f"found `{each}`; expected `host:port`, such as `10.0.0.5:{port}`")
+            at = each.rpartition("@")
+            shown = f"…@{at[2]}" if at[1] else each  # what stands before it may be a password
+            raise ValueError(f"found `{shown}`; expected `host:port`, such as `10.0.0.5:{port}`")
         number = int(match[2] or port)
         if not 0 < number <= LAST_PORT:
             raise ValueError(f"found port {number}; expected 1 to {LAST_PORT}")

@@ -34,6 +34,8 @@ FIRST_PROBE_S, PROBE_S = 0.03, 0.25
 SERVED_S: Final = 1.0
 """A connection that lasts so long was a good one."""
 ANSWERS: Final = ""
+REFUSED_S: Final = 10.0
+"""After so long without another refusal nothing is known of a server that is not asked any more."""
 
 
 def state_up(metrics: Metrics) -> Cell:
@@ -41,7 +43,7 @@ def state_up(metrics: Metrics) -> Cell:
     return metrics.family(
         "sluicegate_state_up",
         "gauge",
-        "1 while every server of the state that is needed answers in time.",
+        "1 while every server of the state that is needed answers in time, and not with errors.",
         merge="min",
     ).cell()
 
@@ -50,9 +52,14 @@ class Watch:
     """What the gateway says of the servers it counts on: a gauge, and a log line on each change."""
 
     def __init__(self, metrics: Metrics) -> None:
-        """Declare the gauge; nothing is up before something is."""
+        """Declare the gauge; nothing is up before something is.
+
+        `refusing` are the servers that answered a call with an error and have done none since, and
+        when that was.
+        """
         self._up = state_up(metrics)
         self._known: dict[object, str] = {}
+        self.refusing: dict[str, float] = {}
 
     def tell(self, server: object, name: str, reason: str) -> None:
         """Take note that a server answers (no reason), or why it does not."""
@@ -65,13 +72,33 @@ class Watch:
         elif before != reason:
             structlog.get_logger().warning("state_away", server=name, reason=reason)
 
-    def forget(self, server: object) -> None:
+    def found(self, seeker: object, name: str) -> None:
+        """Take note that who sought servers has found them: from now on they are told of."""
+        if self._known.get(seeker):
+            structlog.get_logger().info("state_back", server=name)
+        self.forget(seeker)
+
+    def forget(self, server: object, name: str = "") -> None:
         """Look at it no longer."""
         self._known.pop(server, None)
+        self.refusing.pop(name, None)
+        self._set()
+
+    def refuses(self, name: str, now_s: float) -> None:
+        """Take note that a server answered a call with an error."""
+        self.refusing[name] = now_s
+        self._set()
+
+    def accepts(self, name: str, now_s: float) -> None:
+        """Take note that a server did what it was asked."""
+        self.refusing.pop(name, None)
+        for other in [each for each, at_s in self.refusing.items() if now_s - at_s >= REFUSED_S]:
+            del self.refusing[other]
         self._set()
 
     def _set(self) -> None:
-        self._up.value = float(bool(self._known) and not any(self._known.values()))
+        answer = bool(self._known) and not any(self._known.values())
+        self._up.value = float(answer and not self.refusing)
 
 
 class Breaker:
@@ -157,7 +184,7 @@ class Breaker:
         if live is not None:
             live.close()
         self._tried.set()
-        self._watch.forget(self)
+        self._watch.forget(self, str(self.endpoint))
 
     async def _keep(self) -> None:
         pause_s = FIRST_PROBE_S

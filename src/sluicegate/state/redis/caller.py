@@ -76,22 +76,30 @@ class Caller:
         answer: asyncio.Future[Any],
         written: bytes,
         script: Script,
+        *,
+        tells: bool = True,
     ) -> Any:  # noqa: ANN401 - what the script replies
-        """Wait for the reply to a call that was begun. Raises StateAway."""
+        """Wait for the reply to a call that was begun. Raises StateAway.
+
+        `tells`: that it was done says that the server does what calls ask for. One that may find
+        nothing to do says nothing: a server without memory does that as well.
+        """
         try:
             reply = await answer
         except StateAway:
             self.counts.late += 1
             raise
         if isinstance(reply, hiredis.ReplyError):
-            reply = await self.follow(connection, written, script, reply)
+            reply = await self.follow(connection, written, script, reply, tells=tells)
+        elif tells and self.counts.refusing:
+            self.counts.accepted(connection.name)
         self.counts.ok += 1
         return reply
 
-    async def call(self, tag: bytes, written: bytes, script: Script) -> Any:  # noqa: ANN401 - same
+    async def call(self, tag: bytes, written: bytes, script: Script, *, tells: bool = True) -> Any:  # noqa: ANN401 - same
         """Make a call and wait for its reply. Raises StateAway."""
         connection, answer = self.begin(tag, written)
-        return await self.finish(connection, answer, written, script)
+        return await self.finish(connection, answer, written, script, tells=tells)
 
     async def follow(
         self,
@@ -99,8 +107,15 @@ class Caller:
         written: bytes,
         script: Script,
         error: hiredis.ReplyError,
+        *,
+        tells: bool = True,
     ) -> Any:  # noqa: ANN401 - same
-        """Make a call again that was answered with an error and not done. Raises StateAway."""
+        """Make a call again that was answered with an error and not done. Raises StateAway.
+
+        Each time it has a whole deadline, so that who waits may do so for `MOST_STEPS` more of
+        them. That takes servers that all answer at the last moment: the deadline that passes first
+        is the last.
+        """
         asking, reply, trouble = False, error, Trouble(error)
         for _ in range(MOST_STEPS):
             if trouble.word == "NOSCRIPT":
@@ -118,6 +133,8 @@ class Caller:
                 self.counts.late += 1
                 raise
             if not isinstance(reply, hiredis.ReplyError):
+                if tells and self.counts.refusing:
+                    self.counts.accepted(connection.name)
                 return reply
             trouble = Trouble(reply)
         self.counts.refused(connection.name, trouble)

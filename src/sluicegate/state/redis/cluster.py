@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
+import hiredis
 import structlog
 
 from sluicegate.errors import StateAway
 from sluicegate.state.redis.address import Endpoint
-from sluicegate.state.redis.resp import command
+from sluicegate.state.redis.resp import Trouble, command
 from sluicegate.state.redis.rounds import Rounds
 from sluicegate.state.redis.single import UNUSABLE
 from sluicegate.state.redis.slots import SLOTS, ranges, slot_of
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from sluicegate.clock import Clock
     from sluicegate.state.redis.address import StateAddress
-    from sluicegate.state.redis.breaker import Breaker
+    from sluicegate.state.redis.breaker import Breaker, Watch
     from sluicegate.state.redis.connection import Connection
     from sluicegate.state.redis.inquiry import Inquiry
-    from sluicegate.state.redis.resp import Trouble
     from sluicegate.state.redis.slots import SlotRange
 
 GAP_S: Final = 1.0
@@ -37,6 +37,8 @@ AWAY_GAP_S: Final = 0.25
 """Between questions while a primary is away, as between probes of it."""
 IDLE_S: Final = 30.0
 """Between questions while all is well. The refresh rate of Envoy's example for Redis Cluster."""
+NAME: Final = "cluster"
+"""What logs call it while none of its nodes can be asked."""
 
 
 class ClusterNodes:
@@ -50,13 +52,18 @@ class ClusterNodes:
         keep: Callable[[Endpoint], Breaker],
         inquiry: Inquiry,
         clock: Clock,
+        watch: Watch,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`keep` makes a breaker for a primary; `inquiry` asks any node for the map."""
+        """`keep` makes a breaker for a primary; `inquiry` asks any node for the map.
+
+        `watch` is told where none of them gives one.
+        """
         self._seeds = address.endpoints
         self._question = command("CLUSTER", "SLOTS")
         self._keep = keep
         self._inquiry = inquiry
+        self._watch = watch
         self._jitter = jitter
         self._rounds = Rounds(self._look, clock, gap_s=GAP_S, idle_s=IDLE_S, jitter=jitter)
         self._nodes: dict[Endpoint, Breaker] = {}
@@ -98,6 +105,7 @@ class ClusterNodes:
         self._inquiry.close()
         for node in self._nodes.values():
             node.close()
+        self._watch.forget(self)
 
     def _redirected(self, connection: Connection, trouble: Trouble) -> Connection | None:
         """Return the connection to who has the slot; None where there is none yet."""
@@ -127,21 +135,29 @@ class ClusterNodes:
         return node
 
     async def _look(self) -> None:
-        """Ask nodes for the map until one answers."""
+        """Ask nodes for the map until one answers; say why none does where one is away too."""
+        reasons: set[str] = set()
         known = list(self._nodes)
         known.sort(key=lambda _: self._jitter())
         known.sort(key=lambda endpoint: self._nodes[endpoint].live is None)
         for endpoint in (*known, *(seed for seed in self._seeds if seed not in self._nodes)):
             try:
                 (reply,) = await self._inquiry.ask(endpoint, self._question)
-            except StateAway:
+            except StateAway as error:
+                reasons.add(str(error))
                 continue
             told = ranges(reply, endpoint)
             if told is not None:
                 self._take_over(told)
+                reasons.clear()
                 break
+            reasons.add(_refusal(reply))
         away = any(node.live is None for node in self._nodes.values()) or not self._nodes
         self._rounds.gap_s = AWAY_GAP_S if away else GAP_S
+        if away and reasons:
+            self._watch.tell(self, NAME, "; ".join(sorted(reasons)))
+        else:
+            self._watch.found(self, NAME)
         if away:
             self._rounds.hurry()
         else:
@@ -165,3 +181,10 @@ class ClusterNodes:
             if live is not None:
                 live.retire("it has no slots any more")  # what is under way may be answered
             structlog.get_logger().info("state_node_left", server=str(endpoint))
+
+
+def _refusal(reply: object) -> str:
+    """Say why an answer to CLUSTER SLOTS is no map, without the text of an error."""
+    if isinstance(reply, hiredis.ReplyError):
+        return f"it answered {Trouble(reply).word} to CLUSTER SLOTS"
+    return "it knows of no slots"

@@ -21,12 +21,13 @@ SHADOW, SETTLES, GIVES_BACK = 1, 2, 4
 """Flags of a spec."""
 SETTLED_WITHIN_MS: Final = 3_600_000
 """How long the record of a reserved cost is kept: an hour, the longest that exchanges last."""
-GIVEN_BACK_WITHIN_MS: Final = 10_000
-"""How long one is kept that is only there for the case that another server refuses."""
+GIVEN_BACK_WITHIN_MS: Final = 2000
+"""How long one is kept, at least, that is only there for the case that another server refuses."""
 NOTHING: Final = b"$0\r\n\r\n"
 """An empty argument; as a time, the server's own."""
-MOST_PREPARED: Final = 4096
-"""Groups whose bytes are kept; reloads leave old ones behind."""
+MOST_PREPARED: Final = 65_536
+"""Groups whose bytes are kept, about 1 KiB each; reloads leave old ones behind. Where more are in
+use than that, each is prepared again and again, which takes fifty times as long as finding it."""
 
 
 class Prepared:
@@ -92,12 +93,16 @@ class Part:
 class Commands:
     """Writes commands."""
 
-    __slots__ = ("_groups", "_namespace", "_take")
+    __slots__ = ("_groups", "_namespace", "_take", "_undone_ms")
 
-    def __init__(self, namespace: str, take: Script) -> None:
-        """Write keys that begin with `namespace`."""
+    def __init__(self, namespace: str, take: Script, undone_ms: int = GIVEN_BACK_WITHIN_MS) -> None:
+        """Write keys that begin with `namespace`.
+
+        `undone_ms` is how long a take can be given back that keeps a record for nothing else.
+        """
         self._namespace = namespace
         self._take = take
+        self._undone_ms = undone_ms
         self._groups: dict[Group, Prepared] = {}
 
     def of(self, group: Group) -> Prepared:
@@ -112,7 +117,7 @@ class Commands:
     def take(self, part: Part, ticket: str, *, recorded: bool = False) -> bytes:
         """Write a take; `recorded`: so that it can be settled whatever its groups are."""
         settles = any(ask.group.settles for ask in part.asks)
-        expire_ms = SETTLED_WITHIN_MS if settles else GIVEN_BACK_WITHIN_MS if recorded else 0
+        expire_ms = SETTLED_WITHIN_MS if settles else self._undone_ms if recorded else 0
         return self._for_each(self._take, part, ticket, expire_ms, recorded=recorded)
 
     def settle(self, script: Script, part: Part, ticket: str) -> bytes:

@@ -102,11 +102,6 @@ class Connection:
             self._timer.cancel()
             self._timer = self._clock.after(timeout_s, self._look)
 
-    @property
-    def answered(self) -> int:
-        """Count the commands that were answered."""
-        return self._answered
-
     # --- asking ----------
 
     def call(self, command: bytes) -> asyncio.Future[Any]:

@@ -70,7 +70,8 @@ class Dial:
         except (ssl.SSLError, ssl.CertificateError) as error:
             raise StateAway(f"TLS failed: {getattr(error, 'reason', None) or error}") from None
         except OSError as error:
-            raise StateAway(f"no connection: {error.strerror or 'no such host'}") from None
+            # No such host has one. Where all of its addresses were tried, there are several.
+            raise StateAway(f"no connection: {error.strerror or error}") from None
         except UnicodeError:
             raise StateAway("no connection: the host has no name that DNS could know") from None
         finally:

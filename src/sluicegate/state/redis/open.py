@@ -32,7 +32,8 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
     `state.tls` cannot be used, ValueError for a `url` that `state_faults` would have found.
     """
     address = parse_address(settings.url)
-    counts = CallCounts(clock, metrics)
+    watch = Watch(metrics)
+    counts = CallCounts(clock, metrics, watch)
     name = f"sluicegate-{worker_id}"
     dial = Dial(
         settings,
@@ -42,7 +43,6 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
         database=address.database,
         name=name,
     )
-    watch = Watch(metrics)
     eviction = Eviction(metrics)
 
     def keep(endpoint: Endpoint) -> Breaker:
@@ -52,13 +52,13 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
 
     nodes: Nodes
     if address.kind == "cluster":
-        nodes = ClusterNodes(address, keep, Inquiry(dial, settings.connect_timeout), clock)
+        nodes = ClusterNodes(address, keep, Inquiry(dial, settings.connect_timeout), clock, watch)
     elif address.kind == "sentinel":
         known = msgspec.structs.replace(
             settings, username=settings.sentinel_username, password=settings.sentinel_password
         )
         asker = Dial(known, clock, counts.seconds, tls=address.tls, name=name)
-        nodes = SentinelNodes(address, keep, Inquiry(asker, settings.connect_timeout), clock)
+        nodes = SentinelNodes(address, keep, Inquiry(asker, settings.connect_timeout), clock, watch)
     else:
         nodes = Single(keep(address.endpoints[0]))
-    return RedisState(nodes, settings.namespace, counts)
+    return RedisState(nodes, settings.namespace, counts, float(settings.timeout))

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import hiredis
 import structlog
 
 from sluicegate.errors import StateAway
 from sluicegate.state.redis.address import Endpoint
-from sluicegate.state.redis.resp import command
+from sluicegate.state.redis.resp import Trouble, command
 from sluicegate.state.redis.rounds import Rounds
 from sluicegate.state.redis.single import UNUSABLE
 
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
 
     from sluicegate.clock import Clock
     from sluicegate.state.redis.address import StateAddress
-    from sluicegate.state.redis.breaker import Breaker
+    from sluicegate.state.redis.breaker import Breaker, Watch
     from sluicegate.state.redis.connection import Connection
     from sluicegate.state.redis.inquiry import Inquiry
-    from sluicegate.state.redis.resp import Trouble
 
 GAP_S: Final = 0.2
 """Between questions while there is no primary; Sentinels need seconds to agree on one."""
 IDLE_S: Final = 10.0
 """Between questions while all is well. Sentinels ask their servers for INFO as often."""
 SWITCHED: Final = "+switch-master"
+NAME: Final = "sentinels"
+"""What logs call them while none of them names a primary."""
 
 
 class Naming:
@@ -83,9 +85,13 @@ class SentinelNodes:
         keep: Callable[[Endpoint], Breaker],
         inquiry: Inquiry,
         clock: Clock,
+        watch: Watch,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`keep` makes a breaker for a primary; `inquiry` speaks to Sentinels."""
+        """`keep` makes a breaker for a primary; `inquiry` speaks to Sentinels.
+
+        `watch` is told where none of them names a primary.
+        """
         self._sentinels = address.endpoints
         self._name = address.primary
         self._questions = (
@@ -96,12 +102,14 @@ class SentinelNodes:
         )
         self._keep = keep
         self._inquiry = inquiry
+        self._watch = watch
         # Each is asked in rounds of its own: one that is away holds up no other.
         self._rounds = [
             Rounds(partial(self._ask, each), clock, gap_s=GAP_S, idle_s=IDLE_S, jitter=jitter)
             for each in address.endpoints
         ]
         self._said: dict[Endpoint, Naming] = {}
+        self._silent: dict[Endpoint, str] = {}
         self._breaker: Breaker | None = None
         self._checked: Connection | None = None
         self._epoch = -1
@@ -144,6 +152,7 @@ class SentinelNodes:
         self._inquiry.close()
         if self._breaker is not None:
             self._breaker.close()
+        self._watch.forget(self)
 
     def _hurry(self) -> None:
         for rounds in self._rounds:
@@ -153,18 +162,25 @@ class SentinelNodes:
         """Ask a Sentinel, and go where the newest of all that were heard leads."""
         try:
             answers = await self._inquiry.ask(sentinel, *self._questions)
-        except StateAway:
+        except StateAway as error:
             self._said.pop(sentinel, None)
+            self._silent[sentinel] = str(error)
         else:
             self._hear(sentinel, answers)
-        if self._breaker is None or self._breaker.live is None:
+        away = self._breaker is None or self._breaker.live is None
+        if away:
             self._hurry()
+        if away and all(each in self._silent for each in self._sentinels):
+            self._watch.tell(self, NAME, "; ".join(sorted(set(self._silent.values()))))
+        else:
+            self._watch.found(self, NAME)
 
     def _hear(self, sentinel: Endpoint, answers: Sequence[object]) -> None:
         said = naming(answers)
         if said is None:
             self._say_unknown(sentinel, answers[1])
             return
+        self._silent.pop(sentinel, None)
         self._said[sentinel] = said
         best = newest(list(self._said.values()))
         everyone = len(self._said) == len(self._sentinels)
@@ -185,6 +201,10 @@ class SentinelNodes:
         self._breaker.begin()
 
     def _say_unknown(self, sentinel: Endpoint, address: object) -> None:
+        if isinstance(address, hiredis.ReplyError):
+            self._silent[sentinel] = f"it answered {Trouble(address).word} to SENTINEL"
+        elif address is None:
+            self._silent[sentinel] = "it knows no primary of that name"
         if address is None and not self._unknown:  # once: an operator has to act
             self._unknown = True
             structlog.get_logger().error(

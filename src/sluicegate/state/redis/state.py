@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import StateAway
 from sluicegate.state.contract import Ask, Block, Crew, Outcome, Verdict
-from sluicegate.state.redis.caller import Caller, Nodes
-from sluicegate.state.redis.commands import Commands, Part, tag_of
+from sluicegate.state.redis.caller import MOST_STEPS, Caller, Nodes
+from sluicegate.state.redis.commands import GIVEN_BACK_WITHIN_MS, Commands, Part, tag_of
 from sluicegate.state.redis.scripts import script
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ class RedisState:
         "_take",
     )
 
-    def __init__(self, nodes: Nodes, namespace: str, counts: CallCounts) -> None:
-        """Read the scripts; nothing is connected yet."""
+    def __init__(
+        self, nodes: Nodes, namespace: str, counts: CallCounts, timeout_s: float = 0.025
+    ) -> None:
+        """Read the scripts; nothing is connected yet. `timeout_s` is the deadline of one call."""
         self._nodes = nodes
         self._counts = counts
         self._caller = Caller(nodes, counts)
@@ -60,7 +62,9 @@ class RedisState:
         self._lend = script("lend")
         self._give_back = script("give_back")
         self._present = script("present")
-        self._commands = Commands(namespace, self._take)
+        # A part may be refused, and another one given back, after as many deadlines each.
+        slowest_ms = int(2 * (1 + MOST_STEPS) * timeout_s * 1000)
+        self._commands = Commands(namespace, self._take, max(GIVEN_BACK_WITHIN_MS, slowest_ms))
 
     @property
     def several(self) -> bool:
@@ -94,6 +98,8 @@ class RedisState:
             raise
         if type(reply) is not list:
             reply = await self._caller.follow(connection, written, self._take, reply)
+        elif self._counts.refusing:
+            self._counts.accepted(connection.name)
         self._counts.ok += 1
         outcomes: list[Outcome] = []
         _read(reply, 1, prepared.limits, outcomes)
@@ -131,7 +137,7 @@ class RedisState:
     async def give_back(self, ask: Ask, block: str, unspent: Sequence[int]) -> None:
         """Give back what is left of a block. Raises StateAway."""
         written = self._commands.block(self._give_back, ask, block, unspent)
-        await self._caller.call(tag_of(ask.subject), written, self._give_back)
+        await self._caller.call(tag_of(ask.subject), written, self._give_back, tells=False)
 
     async def present(self, worker: str) -> Crew:
         """Say that `worker` is alive, and learn who is. Raises StateAway."""
@@ -180,7 +186,7 @@ class RedisState:
 
     async def _settle_part(self, part: Part, ticket: str) -> None:
         written = self._commands.settle(self._settle, part, ticket)
-        await self._caller.call(part.tag, written, self._settle)
+        await self._caller.call(part.tag, written, self._settle, tells=False)
 
     def _undo(self, parts: list[Part], ticket: str, replies: list[Any]) -> None:
         """Give back, aside, what was taken or may have been."""

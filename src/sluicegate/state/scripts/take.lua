@@ -70,6 +70,13 @@ for group = 1, groups do
 end
 
 if not admitted then reply[1] = 0 end
+if record and admitted then
+  -- Before anything is charged: while a hash slot moves it may be refused, and with it all.
+  for group = 1, groups do
+    record[group + 1] = known[group * 3] and tonumber(ARGV[group * 2 + 3]) or -1
+  end
+  call("SET", KEYS[1] .. ":t:" .. ARGV[2], cmsgpack.pack(record), "PX", ARGV[3])
+end
 index = 0
 for group = 1, groups do
   local spec, stored, key = known[group * 3 - 2], known[group * 3 - 1], KEYS[group]
@@ -93,10 +100,6 @@ for group = 1, groups do
     if kind == "leased" and spec[2][5] > life then life = spec[2][5] end
     write(key, spec, stored, fresh, index, now, life)
   end
-  if record then record[group + 1] = taken and tonumber(ARGV[group * 2 + 3]) or -1 end
   index = index + limits
-end
-if record and admitted then
-  call("SET", KEYS[1] .. ":t:" .. ARGV[2], cmsgpack.pack(record), "PX", ARGV[3])
 end
 return reply

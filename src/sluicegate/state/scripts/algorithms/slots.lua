@@ -19,7 +19,9 @@ end
 local function hold_slot(key, now, ticket, expiry)
   redis.call("ZREMRANGEBYSCORE", key, "-inf", string.format("%.0f", now))
   redis.call("ZADD", key, string.format("%.0f", now + expiry), ticket)
-  redis.call("PEXPIRE", key, string.format("%.0f", math.max(1000, math.ceil(expiry / 1000))))
+  local life = math.max(1000, math.ceil(expiry / 1000))
+  -- Never less than others have: their expiry may be from before it was changed.
+  if redis.call("PTTL", key) < life then redis.call("PEXPIRE", key, string.format("%.0f", life)) end
 end
 
 return decide, nil, held_slots, hold_slot
