@@ -54,8 +54,8 @@ class Consumer(Resource, frozen=True, kw_only=True):
         dict[LimitName, Annotated[list[str], Meta(min_length=1)]],
         Meta(
             description="What holds for this consumer in place of `allow` of the `rate_limit` of "
-            "that `name`: one for each of its allowances, of its kind and period; of a `concurrency`: "
-            "`[20 concurrent]`.",
+            "that `name`: one for each of its allowances, of the same kind and period. For a "
+            "`concurrency`, such as `[20 concurrent]`.",
             examples=[{"api": ["50/second burst 100", "2000/minute"]}],
         ),
     ] = {}
