@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -43,11 +44,17 @@ class Replica:
         self._gateway.management = self.management
 
     def ready(self) -> bool:
-        """Say whether it serves; raises AssertionError when it has ended."""
+        """Say whether all of its workers serve; raises AssertionError when it has ended.
+
+        One would be enough to be ready, and would accept the other's connections, and keep them.
+        """
         assert self._gateway is not None
         if self._gateway.process.poll() is not None:
             raise AssertionError(self._gateway.err.read_text())
-        return self._gateway.healthy()
+        if not self._gateway.healthy():
+            return False
+        workers = json.loads(self._gateway.actuator("health").body)["workers"]
+        return all(worker["phase"] == "ready" for worker in workers)
 
     @property
     def running(self) -> bool:
