@@ -69,6 +69,8 @@ class Report:
     recovered_s: float | None = None
     notes: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    herd: set[str] = field(default_factory=set)
+    """Requests sent all at one instant: they wait for each other, so their times say nothing."""
 
     def broken(self, *, timed: bool) -> list[str]:
         """Return what must hold and does not; what depends on time only if `timed`."""
@@ -127,7 +129,7 @@ def weigh(at: Report, results: Sequence[Result], denying: frozenset[str]) -> Non
     during = [each for each in results if at.began_us <= each.sent_us <= at.ended_us]
     edge_us = at.began_us + int(AT_ONCE_S * SECOND_US)
     at.first_ms = max((e.took_ms for e in during if e.sent_us <= edge_us), default=None)
-    later = [each.took_ms for each in during if each.sent_us > edge_us]
+    later = [e.took_ms for e in during if e.sent_us > edge_us and e.name not in at.herd]
     at.later_ms = percentile(later, 99) if later else None
     late = [e.sent_us - at.ended_us for e in results if e.degraded and e.sent_us > at.ended_us]
     at.recovered_s = max(late, default=0) / SECOND_US

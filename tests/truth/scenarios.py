@@ -157,7 +157,12 @@ async def restart(at: World, pace: Pace, report: Report) -> None:
         await asyncio.sleep(pace.trouble_s)
         await asyncio.to_thread(at.state.server.start)
         asking = [at.load.at_once(each.asker, HERD // len(herd)) for each in herd]
-        await asyncio.gather(*asking)
+        came = [result for results in await asyncio.gather(*asking) for result in results]
+    report.herd = {result.name for result in came}
+    report.notes.append(
+        f"a herd of {len(came)} at one instant: the last had its answer after "
+        f"{max(result.took_ms for result in came):.0f} ms"
+    )
 
 
 async def sentinel(at: World, pace: Pace, report: Report) -> None:

@@ -77,6 +77,15 @@ def test_times_are_taken_from_the_moment_at_which_the_state_went_and_came_back()
     assert not report.broken(timed=False)
 
 
+def test_a_herd_waits_for_itself_and_its_times_are_not_the_states() -> None:
+    report = Report("", began_us=10 * SECOND_US, ended_us=20 * SECOND_US)
+    one = at(15)
+    one.name, one.ended_us = "of the herd", one.sent_us + 500_000
+    report.herd = {one.name}
+    weigh(report, [at(9), at(12), one], frozenset())
+    assert report.later_ms == 1
+
+
 def test_the_table_shows_what_does_not_hold() -> None:
     report = Report("trouble", rows=[row(WINDOW, passed(1), [at(1)], Report(""))])
     shown = table([report], timed=False)
