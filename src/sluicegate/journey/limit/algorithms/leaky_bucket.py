@@ -8,9 +8,10 @@ that of a token bucket.
 from __future__ import annotations
 
 from math import gcd
+from typing import cast
 
-from sluicegate.journey.limit.algorithms.token_bucket import debt_at
-from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
+from sluicegate.journey.limit.algorithms.token_bucket import debt_at, grown, owe
+from sluicegate.state.contract import EXACT, Counts, Outcome
 
 
 class LeakyBucket:
@@ -50,23 +51,13 @@ class LeakyBucket:
         Of several units the first waits for its turn, and the rest go on with it; who comes next
         waits for the turns of all.
         """
-        debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
-        behind_us = at_us - now_us
-        if cost <= self.limit:
-            after = debt + cost * self.unit
-            room = self.capacity - after
-            if room >= 0:
-                delay_us = -(-debt // self.refill) if cost else 0
-                reset_us = behind_us - -after // self.refill
-                outcome = Outcome(True, self.limit, room // self.unit, reset_us, delay_us)
-                return outcome, (after, at_us, self.unit)
-            retry_us = behind_us - room // self.refill
-        else:
-            retry_us = NEVER
-        left = max(0, (self.capacity - debt) // self.unit)
-        reset_us = behind_us - -debt // self.refill
-        kept = counts or (0, at_us, self.unit)
-        return Outcome(False, self.limit, left, reset_us, retry_us), kept
+        outcome, after = owe(
+            counts, now_us, cost, self.unit, self.refill, self.limit, self.capacity
+        )
+        if outcome.admitted and cost:
+            before = cast("int", after[0]) - cost * self.unit
+            outcome.retry_after_us = -(-before // self.refill)
+        return outcome, after
 
     def adjust(self, counts: Counts | None, now_us: int, taken_us: int, change: int) -> Counts:  # noqa: ARG002 - as all have it
         """Charge `change` more. Pure.
@@ -76,7 +67,7 @@ class LeakyBucket:
         """
         debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
         if change > 0:
-            debt = EXACT if change > EXACT // self.unit else min(EXACT, debt + change * self.unit)
+            debt = grown(debt, change, self.unit)
         return (debt, at_us, self.unit)
 
     def share(self, workers: int, place: int) -> LeakyBucket | None:  # noqa: ARG002 - all the same

@@ -47,23 +47,7 @@ class TokenBucket:
 
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:
         """Say whether `cost` may be had at `now_us`, and what to keep then. Pure."""
-        debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
-        # Where the clock was set back, waiting lasts until it has caught up, and then as usual.
-        behind_us = at_us - now_us
-        if cost <= self.burst:
-            after = debt + cost * self.unit
-            room = self.capacity - after
-            if room >= 0:
-                reset_us = behind_us - -after // self.refill
-                outcome = Outcome(True, self.burst, room // self.unit, reset_us, 0)
-                return outcome, (after, at_us, self.unit)
-            retry_us = behind_us - room // self.refill
-        else:
-            retry_us = NEVER
-        left = max(0, (self.capacity - debt) // self.unit)
-        reset_us = behind_us - -debt // self.refill
-        kept = counts or (0, at_us, self.unit)
-        return Outcome(False, self.burst, left, reset_us, retry_us), kept
+        return owe(counts, now_us, cost, self.unit, self.refill, self.burst, self.capacity)
 
     def adjust(self, counts: Counts | None, now_us: int, taken_us: int, change: int) -> Counts:
         """Charge `change` more, or give back where below 0. Pure.
@@ -75,7 +59,7 @@ class TokenBucket:
         """
         debt, at_us = debt_at(counts, now_us, self.unit, self.refill)
         if change > 0:
-            debt = EXACT if change > EXACT // self.unit else min(EXACT, debt + change * self.unit)
+            debt = grown(debt, change, self.unit)
         else:
             paid = max(0, at_us - taken_us) * self.refill
             debt = max(0, debt - max(0, -change * self.unit - paid))
@@ -90,6 +74,41 @@ class TokenBucket:
         unit = period_us // gcd(self.rate, period_us)
         burst = min(max(1, portion(self.burst, workers, place)), EXACT // unit)
         return TokenBucket(self.rate, period_us, burst) if burst else None
+
+
+def owe(
+    counts: Counts | None,
+    now_us: int,
+    cost: int,
+    unit: int,
+    refill: int,
+    limit: int,
+    capacity: int,
+) -> tuple[Outcome, Counts]:
+    """Say whether a debt can grow by `cost` units, `capacity` fractions at most. Pure.
+
+    `limit` is the capacity in whole units.
+    """
+    debt, at_us = debt_at(counts, now_us, unit, refill)
+    # Where the clock was set back, waiting lasts until it has caught up, and then as usual.
+    behind_us = at_us - now_us
+    if cost <= limit:
+        after = debt + cost * unit
+        room = capacity - after
+        if room >= 0:
+            reset_us = behind_us - -after // refill
+            return Outcome(True, limit, room // unit, reset_us, 0), (after, at_us, unit)
+        retry_us = behind_us - room // refill
+    else:
+        retry_us = NEVER
+    left = max(0, (capacity - debt) // unit)
+    reset_us = behind_us - -debt // refill
+    return Outcome(False, limit, left, reset_us, retry_us), counts or (0, at_us, unit)
+
+
+def grown(debt: int, change: int, unit: int) -> int:
+    """Return the debt with `change` units more; it stops at `EXACT`."""
+    return EXACT if change > EXACT // unit else min(EXACT, debt + change * unit)
 
 
 def debt_at(counts: Counts | None, now_us: int, unit: int, refill: int) -> tuple[int, int]:
