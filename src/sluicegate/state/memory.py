@@ -161,17 +161,12 @@ class MemoryState:
         if epoch == self.epoch:
             return  # our own word
         now_us = self._clock.wall_us()
-        fresh: list[Counts] = []
-        life_us = LEAST_US
         before = self._counts_of(ask, now_us)
-        for limit, counts, (start_us, taken, returned) in zip(
-            ask.group.limits, before, told, strict=True
-        ):
-            window = cast("Regional", limit.algorithm)
-            after = window.merge(counts, now_us, start_us, region, epoch, taken, returned)
-            fresh.append(after)
-            life_us = max(life_us, limit.algorithm.decide(after, now_us, 0)[0].reset_us)
-        self._keep(ask, fresh, now_us, now_us + life_us)
+        fresh = [
+            cast("Regional", limit.algorithm).merge(counts, now_us, start, region, epoch, *totals)
+            for limit, counts, (start, *totals) in zip(ask.group.limits, before, told, strict=True)
+        ]
+        self._keep_changed(ask, fresh, now_us)
 
     async def totals(self, ask: Ask) -> list[Told]:
         """Return what to tell other regions of each limit, together with `epoch`."""
@@ -267,14 +262,12 @@ class MemoryState:
             self._keep(wish.ask, wish.fresh, now_us, now_us + wish.life_us)
 
     def _adjust(self, ask: Ask, now_us: int, taken_us: int, change: int) -> None:
-        fresh: list[Counts] = []
-        life_us = LEAST_US
         before = self._counts_of(ask, now_us)
-        for limit, counts in zip(ask.group.limits, before, strict=True):
-            after = limit.algorithm.adjust(counts, now_us, taken_us, change)
-            fresh.append(after)
-            life_us = max(life_us, limit.algorithm.decide(after, now_us, 0)[0].reset_us)
-        self._keep(ask, fresh, now_us, now_us + life_us)
+        fresh = [
+            limit.algorithm.adjust(counts, now_us, taken_us, change)
+            for limit, counts in zip(ask.group.limits, before, strict=True)
+        ]
+        self._keep_changed(ask, fresh, now_us)
 
     # --- keeping ----------
 
@@ -302,6 +295,13 @@ class MemoryState:
             entry = Entry(home, ask.subject, ask.group.limits, due_us)
             self._due.add(entry)
         entry.keep(fresh, due_us)
+
+    def _keep_changed(self, ask: Ask, fresh: Sequence[Counts], now_us: int) -> None:
+        """Keep counts that were not decided on, for as long as they say."""
+        life_us = LEAST_US
+        for limit, counts in zip(ask.group.limits, fresh, strict=True):
+            life_us = max(life_us, limit.algorithm.decide(counts, now_us, 0)[0].reset_us)
+        self._keep(ask, fresh, now_us, now_us + life_us)
 
     def _holders_of(self, ask: Ask) -> Holders | None:
         home = self._holders.get(ask.group.place)
