@@ -16,9 +16,9 @@ from sluicegate.journey.limit.allow_notation import MOST_CONCURRENT, parse_concu
 from sluicegate.journey.limit.counters import counters
 from sluicegate.journey.limit.holding import Holding
 from sluicegate.journey.limit.limiter import Limiter
-from sluicegate.journey.limit.modes import Away
+from sluicegate.journey.limit.modes import AwayField, Name, Shadow
 from sluicegate.journey.limit.rule import Limits, Rule
-from sluicegate.journey.limit.subjects import subject_of
+from sluicegate.journey.limit.subjects import subject_of, written
 from sluicegate.model.resource import FieldFault
 from sluicegate.model.units import Duration
 from sluicegate.policy import PolicyConfig
@@ -41,15 +41,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
     by: Annotated[str | list[str], Meta(description="Whom it counts, as in `rate_limit`.")] = (
         "consumer"
     )
-    name: Annotated[
-        str,
-        Meta(
-            pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
-            description="Tells limits of one place apart, in counts and in headers; what `limits` "
-            "of a consumer name.",
-            extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
-        ),
-    ] = ""
+    name: Name = ""
     expiry: Annotated[
         Duration,
         Meta(
@@ -57,16 +49,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
             "heard of three times as often. `1s` to `1h`."
         ),
     ] = Duration(30)
-    away: Annotated[
-        Away,
-        Meta(
-            description="While the state does not answer: `share` (each worker admits its part), "
-            "`local` (each worker admits all of it), `allow` or `deny`."
-        ),
-    ] = "share"
-    shadow: Annotated[
-        bool, Meta(description="Refuse nobody: count what would have been refused.")
-    ] = False
+    away: AwayField = "share"
+    shadow: Shadow = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be counted."""
@@ -77,8 +61,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
     @property
     def identity(self) -> str:
         """What tells its counts from those of other policies at the same place."""
-        by = self.by if isinstance(self.by, str) else ",".join(self.by)
-        return f"{self.name};{by.lower()};{UNIT}"
+        return f"{self.name};{written(self.by)};{UNIT}"
 
     def check_own(self, written: Sequence[str]) -> None:
         """Refuse a consumer's own limit that cannot stand in. Raises FieldFault."""

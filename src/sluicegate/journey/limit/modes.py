@@ -26,6 +26,23 @@ if TYPE_CHECKING:
 
 Mode = Literal["exact", "leased", "eventual"]
 Away = Literal["share", "local", "allow", "deny"]
+AwayField = Annotated[
+    Away,
+    Meta(
+        description="While the state does not answer: `share` (each worker admits its part), "
+        "`local` (each worker admits all of it), `allow` or `deny`."
+    ),
+]
+Shadow = Annotated[bool, Meta(description="Refuse nobody: count what would have been refused.")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
+        description="Tells limits of one place apart, in counts and in headers; what `limits` "
+        "of a consumer name.",
+        extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
+    ),
+]
 
 SECOND_US = 1_000_000
 EVENTUAL_S = 10

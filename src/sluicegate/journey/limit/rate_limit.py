@@ -15,8 +15,8 @@ from sluicegate.journey.limit import amount
 from sluicegate.journey.limit.amount import Unit
 from sluicegate.journey.limit.cost import BytesCost, HeaderCost
 from sluicegate.journey.limit.limiter import Limiter
-from sluicegate.journey.limit.modes import Away, Counting, Lease, Mode
-from sluicegate.journey.limit.subjects import subject_of
+from sluicegate.journey.limit.modes import AwayField, Counting, Lease, Mode, Name, Shadow
+from sluicegate.journey.limit.subjects import subject_of, written
 from sluicegate.journey.limit.terms import Terms
 from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
@@ -73,15 +73,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
             "combination."
         ),
     ] = "consumer"
-    name: Annotated[
-        str,
-        Meta(
-            pattern=r"^[a-z0-9-]{0,32}$(?!\n)",
-            description="Tells limits of one place apart, in counts and in headers; what `limits` "
-            "of a consumer name.",
-            extra={"expected": "up to 32 of `a-z`, `0-9` and `-`"},
-        ),
-    ] = ""
+    name: Name = ""
     unit: Annotated[
         Unit,
         Meta(
@@ -97,16 +89,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         ),
     ] = "exact"
     lease: Annotated[Lease | None, Meta(description="For `mode: leased`.")] = None
-    away: Annotated[
-        Away,
-        Meta(
-            description="While the state does not answer: `share` (each worker admits its part), "
-            "`local` (each worker admits all of it), `allow` or `deny`."
-        ),
-    ] = "share"
-    shadow: Annotated[
-        bool, Meta(description="Refuse nobody: count what would have been refused.")
-    ] = False
+    away: AwayField = "share"
+    shadow: Shadow = False
     reserve: Annotated[
         int | float | str | None,
         Meta(
@@ -133,9 +117,9 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
 
     def terms(self, regions: int = 1) -> Terms:
         """Return what limits are made of."""
-        by = self.by if isinstance(self.by, str) else ",".join(self.by)
         counting = Counting(self.mode, self.lease or Lease(), regions)
-        return Terms(self.allow, by.lower(), self.name, self.unit, counting, self.away, self.shadow)
+        by = written(self.by)
+        return Terms(self.allow, by, self.name, self.unit, counting, self.away, self.shadow)
 
     @property
     def identity(self) -> str:

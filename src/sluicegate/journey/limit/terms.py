@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from sluicegate.journey.limit.allow_notation import Allowance, parse
 from sluicegate.journey.limit.counters import counters
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 
 EXACTLY = Counting()
+PrefixV4 = Annotated[
+    int, Meta(ge=1, le=32, description="Bits of an IPv4 address that count as one client.")
+]
+PrefixV6 = Annotated[
+    int, Meta(ge=1, le=128, description="Bits of an IPv6 address. RFC 6177: a /64 at least.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, field
 
 from sluicegate.errors import ABNORMAL_USAGE, UNAUTHENTICATED, Refused, StateAway
-from sluicegate.journey.limit.announcement import seconds
+from sluicegate.journey.limit.announcement import digits, seconds
 from sluicegate.journey.limit.subjects import ip
-from sluicegate.journey.limit.terms import Terms
+from sluicegate.journey.limit.terms import PrefixV4, PrefixV6, Terms
 from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
 from sluicegate.state.contract import Ask
@@ -42,12 +42,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         list[str],
         Meta(min_length=1, description="Failures, written as in `rate_limit`; all must admit."),
     ] = field(default_factory=_usual)
-    prefix_v4: Annotated[
-        int, Meta(ge=1, le=32, description="Bits of an IPv4 address that count as one client.")
-    ] = 32
-    prefix_v6: Annotated[
-        int, Meta(ge=1, le=128, description="Bits of an IPv6 address. RFC 6177: a /64 at least.")
-    ] = 64
+    prefix_v4: PrefixV4 = 32
+    prefix_v6: PrefixV6 = 64
     away: Annotated[
         Literal["share", "local", "allow"],
         Meta(
@@ -124,7 +120,7 @@ class Policy:
                 violated.append(self._limits.names[place])
                 self._counters.refused[place].value += 1
                 wait_us = max(wait_us, outcome.retry_after_us)
-        retry = ((b"retry-after", str(seconds(wait_us)).encode()),)
+        retry = ((b"retry-after", digits(seconds(wait_us))),)
         detail = "too many requests from this address had no valid key"
         exchange.refuse(ABNORMAL_USAGE, detail, retry, {"violated-policies": violated})
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from sluicegate.journey.limit.limiter import Limiter
-from sluicegate.journey.limit.modes import Away, Counting, Lease, Mode
+from sluicegate.journey.limit.modes import Away, Counting, Lease, Mode, Shadow
 from sluicegate.journey.limit.subjects import ip
-from sluicegate.journey.limit.terms import Terms
+from sluicegate.journey.limit.terms import PrefixV4, PrefixV6, Terms
 from sluicegate.model.resource import FieldFault
 from sluicegate.policy import PolicyConfig
 
@@ -32,12 +32,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         list[str],
         Meta(min_length=1, description="All must admit.", examples=[["50/second burst 200"]]),
     ]
-    prefix_v4: Annotated[
-        int, Meta(ge=1, le=32, description="Bits of an IPv4 address that count as one client.")
-    ] = 32
-    prefix_v6: Annotated[
-        int, Meta(ge=1, le=128, description="Bits of an IPv6 address. RFC 6177: a /64 at least.")
-    ] = 64
+    prefix_v4: PrefixV4 = 32
+    prefix_v6: PrefixV6 = 64
     name: Annotated[
         str,
         Meta(
@@ -50,9 +46,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
     mode: Annotated[Mode, Meta(description="How exactly replicas and regions count.")] = "exact"
     lease: Annotated[Lease | None, Meta(description="For `mode: leased`.")] = None
     away: Annotated[Away, Meta(description="While the state does not answer.")] = "share"
-    shadow: Annotated[
-        bool, Meta(description="Refuse nobody: count what would have been refused.")
-    ] = False
+    shadow: Shadow = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read, counted or told apart."""

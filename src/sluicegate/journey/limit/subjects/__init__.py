@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sluicegate.model.resource import FieldFault
@@ -46,6 +47,11 @@ def subject_of(by: str | Sequence[str]) -> Subject:
     return lambda exchange: BETWEEN.join([part(exchange) for part in parts])
 
 
+def written(by: str | Sequence[str]) -> str:
+    """Return `by` as one text, by which the places of counts are told apart."""
+    return (by if isinstance(by, str) else ",".join(by)).lower()
+
+
 def _compile(kind: str, place: tuple[str | int, ...]) -> Subject:
     match = WRITTEN.match(kind)
     if match is None or match[1] not in _names():
@@ -57,7 +63,9 @@ def _compile(kind: str, place: tuple[str | int, ...]) -> Subject:
     return compiled
 
 
+@cache
 def _names() -> list[str]:
+    """List the files here, once: there may be a limit on each of 10 000 routes."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
