@@ -4,6 +4,7 @@
     ├── ConfigError        what an operator wrote cannot be used; holds every fault found
     ├── Refused            the exchange ends with a local answer; knows its problem
     ├── StateAway          the state cannot be asked in time; limits do what their `away` says
+    ├── StoreAway          the store cannot be asked in time; what is known goes on
     └── UpstreamError      an attempt at a target failed
         ├── ConnectFailed      nothing was sent: refused, unreachable, TLS, DNS
         ├── ConnectTimeout     nothing was sent: no connection in time
@@ -52,11 +53,17 @@ BAD_CONTENT = Problem("bad-content", 400, "The request's body is not what its ty
 UNAUTHENTICATED = Problem("unauthenticated", 401, "A valid key is required")
 FORBIDDEN = Problem("forbidden", 403, "The caller may not do this")
 NO_ROUTE = Problem("no-route", 404, "No route matches the request")
+NOT_FOUND = Problem("not-found", 404, "There is nothing of this name")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "The route does not take this method")
 CLIENT_TIMEOUT = Problem("client-timeout", 408, "The request did not arrive in time")
+CONFLICT = Problem("conflict", 409, "This cannot be done to what is there")
+STALE = Problem("stale", 412, "What was to be changed is no longer what it was")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request body is too large")
 TARGET_TOO_LONG = Problem("target-too-long", 414, "The request target is too long")
+UNSUPPORTED_MEDIA = Problem("unsupported-media-type", 415, "The body is of a type not taken here")
 EXPECTATION_FAILED = Problem("expectation-failed", 417, "The expectation cannot be met")
+INVALID = Problem("invalid", 422, "What was sent cannot be used")
+PRECONDITION_REQUIRED = Problem("precondition-required", 428, "Say what is to be replaced")
 QUOTA_EXCEEDED = Problem("quota-exceeded", 429, "The caller has used up a limit", registered=True)
 ABNORMAL_USAGE = Problem(
     "abnormal-usage-detected", 429, "The caller has failed too often", registered=True
@@ -68,6 +75,7 @@ NOT_IMPLEMENTED = Problem("not-implemented", 501, "The gateway does not do this"
 UPSTREAM_FAILED = Problem("upstream-failed", 502, "The service did not give a valid response")
 UPSTREAM_UNREACHABLE = Problem("upstream-unreachable", 503, "The service cannot be reached")
 UNAVAILABLE = Problem("unavailable", 503, "The gateway cannot take the request now")
+STORE_AWAY = Problem("store-away", 503, "The store cannot be reached now")
 REDUCED_CAPACITY = Problem(
     "temporary-reduced-capacity", 503, "Limits cannot be counted now", registered=True
 )
@@ -126,6 +134,10 @@ class Refused(SluicegateError):
 
 class StateAway(SluicegateError):
     """The state did not answer in time, or is known not to."""
+
+
+class StoreAway(SluicegateError):
+    """The store did not answer in time, or is known not to."""
 
 
 class UpstreamError(SluicegateError):

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration, Size
+from sluicegate.settings.store import Secret, Store
 
 Address = Annotated[
     str,
@@ -137,14 +138,32 @@ class Gateway(Resource, frozen=True, kw_only=True):
 
 
 class Management(Resource, frozen=True, kw_only=True):
-    """The management port: actuator."""
+    """The management port: actuator and admin API."""
 
     listen: Annotated[Address, Meta(description="`host:port`; loopback unless told.")] = (
         "127.0.0.1:9090"
     )
+    tls: Annotated[ListenerTls | None, Meta(description="Speak TLS on the management port.")] = None
 
 
-Secret = Annotated[str, Meta(min_length=1)]
+class Admin(Resource, frozen=True, kw_only=True):
+    """The admin API, on the management port."""
+
+    token_file: Annotated[
+        str | None,
+        Meta(
+            description="File with the first admin token. `sluicegate migrate` makes token and "
+            "file where there is neither. Without it, `admin.token` in `data_dir`, and only "
+            "where the store is SQLite."
+        ),
+    ] = None
+    plain: Annotated[
+        bool,
+        Meta(
+            description="Answer over plain HTTP to others than this machine too: where something "
+            "in front of it speaks TLS."
+        ),
+    ] = False
 
 
 class StateTls(Resource, frozen=True, kw_only=True):
@@ -298,11 +317,14 @@ class Settings(Resource, frozen=True, kw_only=True):
 
     gateway: Gateway = Gateway()
     management: Management = Management()
+    admin: Admin = Admin()
     state: State = State()
+    store: Store = Store()
     region: Region = Region()
     tracing: Tracing = Tracing()
     data_dir: Annotated[
-        str, Meta(description="Folder for `last-good.yml`, from the working directory. Mode 0700.")
+        str,
+        Meta(description="Folder for what is kept on disk, from the working directory. Mode 0700."),
     ] = ".sluicegate"
 
 
