@@ -16,6 +16,7 @@ from support.effort import EXAMPLES
 
 if TYPE_CHECKING:
     from support.gateway import Gateway
+    from support.postgres import Postgres
     from support.upstreams import Script, Upstream
     from support.valkey import Valkey
 
@@ -122,3 +123,20 @@ def valkey(shared_valkey: Valkey) -> Valkey:
     with shared_valkey.client() as client:
         client.flushall()
     return shared_valkey
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Return a real PostgreSQL, one for all tests: take a database from it, and never end it."""
+    from support.postgres import Postgres  # noqa: PLC0415 - same
+
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Return the URL of a database of this test's own, empty, with the newest schema."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url.rpartition("/")[2])

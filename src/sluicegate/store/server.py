@@ -1,0 +1,46 @@
+"""What differs between the servers that a store can be kept on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from sluicegate.store.transactions import Transactions
+
+    Insert = Callable[[Table], sqlite.Insert | postgresql.Insert]
+    """Begins an INSERT that may say what to do `on_conflict`."""
+
+
+class Server(Protocol):
+    """One kind of server. Errors of its driver are raised as they come, where no other is named."""
+
+    @property
+    def insert(self) -> Insert:
+        """Begins an INSERT."""
+
+    async def prepare(self, transactions: Transactions) -> None:
+        """Connect and check the schema. Raises SchemaMismatch, StoreAway."""
+
+    def one_of(self, column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
+        """Return the condition that a column is one of many values, by one bound parameter."""
+
+    async def lock(
+        self, connection: AsyncConnection, names: Iterable[tuple[str, str]] | None
+    ) -> None:
+        """Have a transaction wait for its turn at names, as (kind, name), or at all (None)."""
+
+    async def may_sweep(self, connection: AsyncConnection) -> bool:
+        """Say whether nobody else sweeps, and keep it so until the end of the transaction."""
+
+    def wrote(self) -> None:
+        """Take note that revisions of this process were committed."""
+
+    async def listen(
+        self, on_arrival: Callable[[], None], on_lost: Callable[[], None]
+    ) -> Callable[[], Any]:
+        """Listen as `Store.listen` has it. Raises StoreAway."""
