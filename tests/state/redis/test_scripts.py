@@ -10,7 +10,10 @@ from sluicegate.state.redis.scripts import ALGORITHMS, Script, script
 from support.valkey import Valkey
 
 FOLDER = files("sluicegate.state") / "scripts"
-NAMES = ["take", "settle", "refresh", "lend", "give_back", "merge", "totals", "present"]
+NAMES = [
+    "take", "settle", "refresh", "lend", "give_back", "merge", "totals", "present", "keep",
+    "publish",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

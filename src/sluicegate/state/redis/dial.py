@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.metrics import HistogramCell
     from sluicegate.settings import State, StateTls
+    from sluicegate.settings.store import StoreTls
     from sluicegate.state.redis.address import Endpoint
     from sluicegate.state.redis.connection import Owner
 
@@ -40,7 +41,7 @@ class Dial:
         """
         self._clock = clock
         self._seconds = seconds
-        self._tls = tls_context(settings) if tls else None
+        self._tls = tls_context(settings.tls, "state.tls") if tls else None
         self._timeout_s = float(settings.timeout)
         self._connect_timeout_s = float(settings.connect_timeout)
         hello: list[str] = ["HELLO", "2"]
@@ -113,11 +114,10 @@ class Dial:
             raise StateAway(_refusal(Trouble(answer)))
 
 
-def tls_context(settings: State) -> ssl.SSLContext:
-    """Make the context for `rediss`. Raises ConfigError that names each bad file."""
+def tls_context(tls: StateTls | StoreTls | None, place: str) -> ssl.SSLContext:
+    """Make the context for what is set at `place`. Raises ConfigError that names each bad file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls = settings.tls
     faults: list[Fault] = []
     if tls is None or tls.ca is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -126,21 +126,17 @@ def tls_context(settings: State) -> ssl.SSLContext:
             context.load_verify_locations(tls.ca)
         except (OSError, ssl.SSLError):
             message = f"{tls.ca} cannot be read; expected a PEM file of authorities"
-            faults.append(Fault("state.tls.ca", 0, message))
+            faults.append(Fault(f"{place}.ca", 0, message))
     if tls is not None and tls.certificate is not None:
-        _load_pair(context, tls, faults)
+        try:
+            # Without a passphrase of our own OpenSSL would ask the terminal for one.
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+        except (OSError, ssl.SSLError):
+            message = "expected PEM files: a certificate with its chain, and its unencrypted key"
+            faults.append(Fault(f"{place}.certificate", 0, message))
     if faults:
         raise ConfigError(faults)
     return context
-
-
-def _load_pair(context: ssl.SSLContext, tls: StateTls, faults: list[Fault]) -> None:
-    try:
-        # Without a passphrase of our own OpenSSL would ask the terminal for one.
-        context.load_cert_chain(tls.certificate or "", tls.key, password="")
-    except (OSError, ssl.SSLError):
-        message = "expected PEM files: a certificate with its chain, and its unencrypted key"
-        faults.append(Fault("state.tls.certificate", 0, message))
 
 
 def _refusal(trouble: Trouble) -> str:

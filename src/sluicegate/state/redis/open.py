@@ -18,11 +18,14 @@ from sluicegate.state.redis.single import Single
 from sluicegate.state.redis.state import RedisState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sluicegate.clock import Clock
     from sluicegate.metrics import Metrics
     from sluicegate.settings import State
     from sluicegate.state.redis.address import Endpoint
     from sluicegate.state.redis.caller import Nodes
+    from sluicegate.state.redis.connection import Connection
 
 
 def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) -> RedisState:
@@ -31,10 +34,28 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
     `worker_id` is what the servers call our connections. Raises ConfigError where a file of
     `state.tls` cannot be used, ValueError for a `url` that `state_faults` would have found.
     """
-    address = parse_address(settings.url)
     watch = Watch(metrics)
     counts = CallCounts(clock, metrics, watch)
+    eviction = Eviction(metrics)
     name = f"sluicegate-{worker_id}"
+    nodes = open_nodes(settings, clock, watch, counts, name, eviction.ask)
+    return RedisState(nodes, settings.namespace, counts, float(settings.timeout))
+
+
+def open_nodes(
+    settings: State,
+    clock: Clock,
+    watch: Watch,
+    counts: CallCounts,
+    name: str,
+    on_live: Callable[[Connection], None] | None = None,
+) -> Nodes:
+    """Build what finds and connects the servers of a `url` other than `memory://`.
+
+    `name` is what they call our connections; `on_live` is called with each new one. Raises as
+    `open_state` does.
+    """
+    address = parse_address(settings.url)
     dial = Dial(
         settings,
         clock,
@@ -43,22 +64,20 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
         database=address.database,
         name=name,
     )
-    eviction = Eviction(metrics)
 
     def keep(endpoint: Endpoint) -> Breaker:
         breaker = Breaker(endpoint, dial, clock, watch)
-        breaker.on_live = eviction.ask
+        breaker.on_live = on_live
         return breaker
 
-    nodes: Nodes
     if address.kind == "cluster":
-        nodes = ClusterNodes(address, keep, Inquiry(dial, settings.connect_timeout), clock, watch)
-    elif address.kind == "sentinel":
+        inquiry = Inquiry(dial, settings.connect_timeout)
+        return ClusterNodes(address, keep, inquiry, clock, watch)
+    if address.kind == "sentinel":
         known = msgspec.structs.replace(
             settings, username=settings.sentinel_username, password=settings.sentinel_password
         )
         asker = Dial(known, clock, counts.seconds, tls=address.tls, name=name)
-        nodes = SentinelNodes(address, keep, Inquiry(asker, settings.connect_timeout), clock, watch)
-    else:
-        nodes = Single(keep(address.endpoints[0]))
-    return RedisState(nodes, settings.namespace, counts, float(settings.timeout))
+        inquiry = Inquiry(asker, settings.connect_timeout)
+        return SentinelNodes(address, keep, inquiry, clock, watch)
+    return Single(keep(address.endpoints[0]))
