@@ -14,6 +14,7 @@ from sluicegate.model.consumer import Consumer, Key
 from sluicegate.model.plan import Plan
 from sluicegate.model.route import Match, Route, WeightedService
 from sluicegate.model.service import Service
+from sluicegate.model.team import Team
 from sluicegate.policy import PolicyConfig
 from sluicegate.snapshot.compile import SLICE, Compiler
 from sluicegate.snapshot.document import Resources, encode
@@ -132,6 +133,7 @@ class House:
 
 
 def resources(items: dict[Any, Any]) -> Resources:
+    items = {("policies", ""): []} | items
     return Resources.of({key: encode(value) for key, value in items.items()})
 
 
@@ -456,3 +458,51 @@ def test_nothing_at_all_is_a_snapshot_too(house: House) -> None:
     with pytest.raises(Refused):
         snapshot.find(exchange().request)
     assert snapshot.keys.find(b"anything") is None
+
+
+def test_a_team_gives_its_plan_to_consumers_that_have_none(house: House) -> None:
+    items: dict[Any, Any] = {
+        ("plan", "free"): Plan(),
+        ("plan", "pro"): Plan(),
+        ("team", "blue"): Team(plan="free"),
+        ("consumer", "ann"): Consumer(team="blue", keys=[Key(value="ann's only key!!")]),
+        ("consumer", "bob"): Consumer(
+            team="blue",
+            plan="pro",
+            keys=[Key(value="bob's first key!"), Key(value="bob's second key", plan="free")],
+        ),
+    }
+
+    def plans(snapshot: Snapshot) -> list[str | None]:
+        found = [
+            snapshot.keys.find(key)
+            for key in (b"ann's only key!!", b"bob's first key!", b"bob's second key")
+        ]
+        return [None if record is None else record.plan for record in found]
+
+    before = house.compile(items)
+    assert plans(before) == ["free", "pro", "free"]
+    items["team", "blue"] = Team(plan="pro")
+    after = house.compile(items, before)
+    assert plans(after) == ["pro", "pro", "free"]
+    items["team", "red"] = Team()
+    assert house.compile(items, after).origin.held["ann"] is after.origin.held["ann"]
+
+
+def test_a_consumer_of_no_team_and_a_key_of_no_plan_are_faults(house: House) -> None:
+    consumer = Consumer(team="gone", keys=[Key(value="ann's only key!!", plan="gold")])
+    assert house.faults({("consumer", "ann"): consumer}) == [
+        "consumers.ann.team: there is no team 'gone'",
+        "consumers.ann.keys[0].plan: there is no plan 'gold'",
+    ]
+
+
+def test_where_no_list_for_every_route_is_written_the_gateways_own_holds(house: House) -> None:
+    steps = house.compiler.compile(Resources.of({}), None)
+    with pytest.raises(ConfigError) as caught:
+        list(steps)
+    # This house knows neither, which shows that both were asked for.
+    assert [fault.path for fault in caught.value.faults] == [
+        "policies[0].metrics",
+        "policies[1].access_log",
+    ]

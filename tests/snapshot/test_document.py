@@ -7,6 +7,7 @@ from sluicegate.model.consumer import Consumer
 from sluicegate.model.plan import Plan
 from sluicegate.model.route import Match, Route
 from sluicegate.model.service import Pool, Service, Target
+from sluicegate.model.team import Team
 from sluicegate.model.units import Duration
 from sluicegate.snapshot.document import Document, Resources, decode, encode
 
@@ -21,6 +22,7 @@ SERVICE = Service(targets=[Target(url="http://a:1")], pool=Pool(idle_timeout=Dur
         ("service", SERVICE),
         ("plan", Plan(policies=[{"cors": {}}])),
         ("consumer", Consumer(plan="p")),
+        ("team", Team(plan="p")),
         ("pepper", "x" * 32),
         ("policies", [{"cors": {"a": [1]}}]),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -35,6 +36,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     share: Annotated[float, Meta(gt=0, le=1)] = 1.0
     flag: bool = False
     wait: Duration = Duration(0)
+    end: Annotated[datetime, Meta(tz=True)] | None = None
     mode: Literal["fast", "slow"] = "fast"
     either: str | list[str] | None = None
     number: Literal["auto"] | Annotated[int, Meta(ge=1)] = "auto"
@@ -84,6 +86,13 @@ def test_what_is_right_is_converted() -> None:
         ("share", 2, "found 2; expected at most 1"),
         ("flag", "off", 'found "off"; expected `true` or `false`'),
         ("wait", 3, "found 3; expected a duration such as `250ms`, `3s` or `2m`"),
+        ("end", "soon", 'found "soon"; expected a time such as `2027-01-31T00:00:00Z`'),
+        (
+            "end",
+            "2027-01-31T00:00:00",
+            'found "2027-01-31T00:00:00"; expected a time such as `2027-01-31T00:00:00Z`',
+        ),
+        ("end", 3, "found 3; expected a time such as `2027-01-31T00:00:00Z`"),
         ("mode", "fats", 'found "fats"; expected `fast` or `slow`; did you mean `fast`?'),
         ("mode", 3, "found 3; expected `fast` or `slow`"),
         ("either", 3, "found 3; expected text or a list: quote it"),

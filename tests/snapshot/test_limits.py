@@ -140,6 +140,19 @@ def test_a_consumer_may_have_limits_of_their_own() -> None:
     assert b"900/minute" in held
 
 
+def test_the_plan_of_a_team_or_of_a_key_is_as_good_as_a_consumers_own() -> None:
+    text = routed(TOP) + CONSUMERS % "" + "teams: {blue: {plan: free}, red: {plan: pro}}\n"
+    for given, path in (
+        ("team: blue", None),
+        ("team: red", "consumers.ann.limits.api"),
+        ("plan: pro, team: blue", "consumers.ann.limits.api"),
+        ("plan: pro, keys: [{value: kkkkkkkkkkkkkkkk, plan: free}]", None),
+    ):
+        own = given + ", limits: {api: [20/second burst 40, 900/minute]}"
+        found = messages_of(text.replace("plan: free, limits: {}", own))
+        assert list(found) == ([] if path is None else [path])
+
+
 @pytest.mark.parametrize(
     ("limits", "path", "advice"),
     [

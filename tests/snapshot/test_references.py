@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.snapshot.draft import Draft
-from sluicegate.snapshot.references import MAX_FILE_BYTES, resolve
+from sluicegate.snapshot.references import MAX_FILE_BYTES, resolve, resolve_stored
 from sluicegate.snapshot.source import read
 
 ENVIRON = {"NAME": "a value", "EMPTY": "", "NESTED": "${env:NAME}"}
@@ -88,3 +88,37 @@ def test_a_variable_that_is_not_utf_8_is_refused() -> None:
     draft = Draft(read(b"a: '${env:RAW}'\n"))
     resolve(draft, {"RAW": "\udcff"}, Path("/nowhere"))
     assert draft.faults[0].message == "`${env:RAW}`: this environment variable is not UTF-8 text"
+
+
+def stored(text: str) -> Draft:
+    draft = Draft(read(text.encode()))
+    resolve_stored(draft, {"token": "s3cret!", "nested": "${secret:x}"}.__getitem__)
+    return draft
+
+
+def test_a_stored_resource_refers_to_stored_secrets() -> None:
+    draft = stored("a: ['<${secret:token}>', '$${secret:token}', '${secret:nested}']\n")
+    assert draft.faults == []
+    assert draft.data == {"a": ["<s3cret!>", "${secret:token}", "${secret:x}"]}
+    draft.complain(("a",), "s3cret! is wrong")
+    assert draft.faults[0].message == "${secret:token} is wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("${secret:gone}", "`${secret:gone}`: there is no secret of this name"),
+        ("${env:NAME}", "`${env:NAME}`: what is stored may not read the environment or the files"),
+        ("${file:/etc/passwd}", "`${file:/etc/passwd}`: what is stored may not read"),
+        ("${vault:x}", "`${vault:x}`: expected `${secret:NAME}`; a plain `${` is written `$${`"),
+        ("${secret:", "`${secret:`: expected `${secret:NAME}`"),
+    ],
+)
+def test_and_to_nothing_else(text: str, words: str) -> None:
+    (fault,) = stored(f"a: '{text}'\n").faults
+    assert fault.message.startswith(words)
+
+
+def test_a_file_does_not_refer_to_stored_secrets() -> None:
+    (fault,) = resolved("a: '${secret:token}'\n").faults
+    assert fault.message.startswith("`${secret:token}`: expected `${env:NAME}` or")

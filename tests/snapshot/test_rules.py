@@ -87,6 +87,32 @@ def test_a_consumer_names_a_plan_that_is_there() -> None:
     }
 
 
+def test_so_do_teams_and_keys_and_a_consumer_names_a_team_that_is_there() -> None:
+    text = (
+        "plans: {free: {}}\n"
+        "teams: {blue: {plan: free}, red: {plan: gold}}\n"
+        f"consumers: {{bob: {{team: blu, keys: [{{value: {KEY}, plan: gold}}]}}}}\n"
+    )
+    assert messages_of(text) == {
+        "teams.red.plan": "there is no plan `gold`; expected a name under `plans`",
+        "consumers.bob.team": "there is no team `blu`; did you mean `blue`?",
+        "consumers.bob.keys[0].plan": "there is no plan `gold`; expected a name under `plans`",
+    }
+
+
+def test_what_restricts_a_key_can_be_read() -> None:
+    text = f"consumers: {{bob: {{keys: [{{value: {KEY}, %s}}]}}}}\n"
+    right = "ip_ranges: [10.0.0.0/8], routes: ['orders-*', '*'], methods: [GET], expires: %s"
+    assert messages_of(text % (right % "'2027-01-31T00:00:00Z'")) == {}
+    for wrong, path in (
+        ("ip_ranges: [10.0.0.0/8, here]", "ip_ranges[1]"),
+        ("routes: ['a*b']", "routes[0]"),
+        ("expires: 2027-01-31", "expires"),
+        ("expires: '2027-01-31T00:00:00'", "expires"),
+    ):
+        assert list(messages_of(text % wrong)) == [f"consumers.bob.keys[0].{path}"]
+
+
 def test_a_key_is_either_a_hash_or_a_value() -> None:
     text = PEPPERS + f"consumers: {{bob: {{keys: [{{}}, {{hash: 'main:{HASH}', value: {KEY}}}]}}}}"
     assert messages_of(text) == {

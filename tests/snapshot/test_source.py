@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.snapshot.source import MAX_ALIASED, MAX_DEPTH, read
+from sluicegate.snapshot.source import MAX_ALIASED, MAX_DEPTH, Source, read
 
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"]))
 JSON = st.recursive(
@@ -157,3 +157,7 @@ def test_what_is_not_utf_8_is_refused_with_its_line() -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
     assert read(b"\xef\xbb\xbfa: 1\n").data == {"a": 1}
+
+
+def test_what_comes_from_no_file_has_no_lines() -> None:
+    assert Source({"a": [1]}, None, []).line(("a", 0)) == 0

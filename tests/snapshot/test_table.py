@@ -48,12 +48,14 @@ def test_a_second_half_is_built_once_per_plan() -> None:
     assert built == ["free", None]
 
 
-def test_an_unknown_plan_is_an_error_and_leaves_no_trace() -> None:
+def test_nobody_goes_on_without_the_limits_of_a_plan_that_is_not_there() -> None:
     plans: dict[str | None, Handler] = {"free": nothing}
     made = CompiledRoute("r", ANYTHING, nothing, plans.__getitem__, [])
     for _ in range(2):
-        with pytest.raises(KeyError):
-            made.second_half("forged")
+        with pytest.raises(Refused) as caught:
+            made.second_half("gone")
+        assert caught.value.problem is UNAVAILABLE
+        assert caught.value.headers == ((b"retry-after", b"1"),)
     assert made._halves == {}
 
 

@@ -2,8 +2,9 @@
 
 What is equal byte for byte to what the previous snapshot was built from is not built again. A route
 depends on its own resource, on those of its services, on the plans and on the top-level policies; a
-consumer on its own and on the names of the peppers. Everything wrong is found before anything is
-swapped: the compiler raises all faults at once and leaves the previous snapshot as it was.
+consumer on its own, on its team's and on the names of the peppers. Everything wrong is found before
+anything is swapped: the compiler raises all faults at once and leaves the previous snapshot as it
+was.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sluicegate.journey import SECOND_HALF, STAGES
 from sluicegate.journey.route.host_path import Candidate, RouteIndex
 from sluicegate.journey.route.patterns import MatchFault
 from sluicegate.model.route import WeightedService
-from sluicegate.snapshot.document import decode
+from sluicegate.snapshot.document import decode, default_policies
 from sluicegate.snapshot.keys import DirectoryBuilder, HeldKey, KeyDirectory, KeyFault, digest, hold
 from sluicegate.snapshot.places import Place, written
 from sluicegate.snapshot.steps import (
@@ -177,8 +178,9 @@ class _Compilation:
 
     def read_policies(self) -> Slices:
         """Make the policies of the gateway and of every plan."""
-        for raw in self._named("policies").values():
-            self.gateway = self.steps.make(GATEWAY, decode("policies", raw))
+        written = self._named("policies").get("")
+        uses = default_policies() if written is None else decode("policies", written)
+        self.gateway = self.steps.make(GATEWAY, uses)
         for name, raw in self._named("plan").items():
             yield
             self.plans[name] = self.steps.make(plan_scope(name), decode("plan", raw).policies)
@@ -229,13 +231,16 @@ class _Compilation:
         peppers = {n: decode("pepper", raw).encode() for n, raw in self._named("pepper").items()}
         fingerprints = self.had.items.get("consumer", {})
         same_peppers = peppers.keys() == self.had.items.get("pepper", {}).keys()
+        moved = self._teams_moved()
         builder = DirectoryBuilder(peppers, self.compiler.own_pepper)
         for count, (name, raw) in enumerate(self._named("consumer").items()):
             if count % SLICE == 0:
                 yield
             print_ = self.fingerprints[name] = digest(self.compiler.own_pepper, raw)
-            if same_peppers and fingerprints.get(name) == print_:
-                self.held[name] = self.had.held[name]
+            held = self.had.held.get(name, ())
+            same = same_peppers and fingerprints.get(name) == print_
+            if same and not (held and held[0].record.consumer.team in moved):
+                self.held[name] = held
             else:
                 yield from self._hold_keys(name, raw, peppers)
             for index, key in enumerate(self.held[name]):
@@ -247,21 +252,40 @@ class _Compilation:
                     self._fault(place, f"the consumer {other!r} has the same key")
         self.keys = builder.directory()
 
+    def _teams_moved(self) -> set[str | None]:
+        now, had = self._named("team"), self.had.items.get("team", {})
+        return {name for name in now.keys() | had.keys() if now.get(name) != had.get(name)}
+
     def _hold_keys(self, name: str, raw: bytes, peppers: Mapping[str, bytes]) -> Slices:
         consumer = decode("consumer", raw)
-        if consumer.plan is not None and consumer.plan not in self._named("plan"):
-            self._fault(("consumers", name, "plan"), f"there is no plan {consumer.plan!r}")
-        bearer = msgspec.structs.replace(consumer, keys=[])
+        self._check_plan(("consumers", name, "plan"), consumer.plan)
+        plan = consumer.plan or self._plan_of_team(name, consumer.team)
+        bearer = msgspec.structs.replace(consumer, plan=plan, keys=[])
         held: list[HeldKey] = []
         for index, key in enumerate(consumer.keys):
             if index % SLICE == SLICE - 1:
                 yield
+            self._check_plan(("consumers", name, "keys", index, "plan"), key.plan)
             try:
                 held.append(hold(name, bearer, index, key, peppers, self.compiler.own_pepper))
             except KeyFault as error:
                 part = (error.part,) if error.part else ()
                 self._fault(("consumers", name, "keys", index, *part), str(error))
         self.held[name] = held
+
+    def _check_plan(self, place: Place, plan: str | None) -> None:
+        if plan is not None and plan not in self._named("plan"):
+            self._fault(place, f"there is no plan {plan!r}")
+
+    def _plan_of_team(self, consumer: str, team: str | None) -> str | None:
+        if team is None:
+            return None
+        raw = self._named("team").get(team)
+        if raw is None:
+            self._fault(("consumers", consumer, "team"), f"there is no team {team!r}")
+            return None
+        plan: str | None = decode("team", raw).plan
+        return plan
 
     def index_routes(self) -> Generator[None, None, RouteIndex]:
         """Build the index, or take it over when no match has changed."""

@@ -13,9 +13,10 @@ from sluicegate.model.consumer import Consumer
 from sluicegate.model.plan import Plan
 from sluicegate.model.route import PolicyUse, Route
 from sluicegate.model.service import Service
+from sluicegate.model.team import Team
 from sluicegate.settings import Settings
 
-Kind = Literal["service", "plan", "consumer", "pepper", "route", "policies"]
+Kind = Literal["service", "plan", "team", "consumer", "pepper", "route", "policies"]
 
 # Names go into header fields, log lines and labels as they are, so nothing in them may need quotes.
 Name = Annotated[
@@ -35,7 +36,8 @@ PepperName = Annotated[
 Pepper = Annotated[str, Meta(min_length=32)]
 
 
-def _default_policies() -> list[PolicyUse]:
+def default_policies() -> list[PolicyUse]:
+    """Return what holds for every route where no `policies` are written."""
     return [{"metrics": {}}, {"access_log": {}}]
 
 
@@ -45,6 +47,9 @@ class Document(Settings, frozen=True, kw_only=True):
     services: Annotated[dict[Name, Service], Meta(description="Upstreams by name.")] = {}
     plans: Annotated[
         dict[Name, Plan], Meta(description="Limits and rights that consumers share, by name.")
+    ] = {}
+    teams: Annotated[
+        dict[Name, Team], Meta(description="Consumers that belong together, by name.")
     ] = {}
     consumers: Annotated[dict[Name, Consumer], Meta(description="Who calls, by name.")] = {}
     peppers: Annotated[
@@ -60,15 +65,19 @@ class Document(Settings, frozen=True, kw_only=True):
     policies: Annotated[
         list[PolicyUse],
         Meta(description="Policies of every route, in the order of the stages. Replaces the list."),
-    ] = msgspec.field(default_factory=_default_policies)
+    ] = msgspec.field(default_factory=default_policies)
+
+
+AT_ONCE: Final = 256
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a snapshot is compiled from, as it travels to a worker.
 
     `items` maps (kind, name) to msgpack: references are resolved and defaults filled in, so equal
-    bytes are an unchanged resource. The name of the kind `policies` is empty. `revision` is 16 hex
-    digits and says which content this is.
+    bytes are an unchanged resource. The name of the kind `policies` is empty, and it is there only
+    where it was written: else `default_policies` hold. `revision` is 16 hex digits and says which
+    content this is.
     """
 
     revision: str
@@ -78,10 +87,23 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, items: dict[tuple[Kind, str], bytes]) -> Resources:
         """Name the content by its hash."""
         digest = hashlib.sha256()
-        for kind, name in sorted(items):
-            for part in (kind.encode(), name.encode(), items[kind, name]):
-                digest.update(len(part).to_bytes(4, "big") + part)
+        # In pieces, none of which holds the interpreter for long: there may be thousands.
+        names: dict[Kind, list[str]] = {}
+        for kind, name in items:
+            names.setdefault(kind, []).append(name)
+        for kind in sorted(names):
+            start = _sized(kind.encode())
+            ordered = sorted(names[kind])
+            for at in range(0, len(ordered), AT_ONCE):
+                some = ordered[at : at + AT_ONCE]
+                digest.update(
+                    b"".join([start + _sized(n.encode()) + _sized(items[kind, n]) for n in some])
+                )
         return cls(revision=digest.hexdigest()[:16], items=items)
+
+
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
 
 
 def encode(value: object) -> bytes:
@@ -90,7 +112,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(kind: Kind, raw: bytes) -> Any:  # noqa: ANN401 - the kind decides
-    """Read an item's value: a Service, Plan, Consumer or Route, a pepper (str), or a list."""
+    """Read an item's value: one of the structs of the model, a pepper (str), or a list."""
     return _DECODERS[kind].decode(raw)
 
 
@@ -102,6 +124,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=units.encode_hook)
 _DECODERS: Final[dict[Kind, msgspec.msgpack.Decoder[Any]]] = {
     "service": _decoder(Service),
     "plan": _decoder(Plan),
+    "team": _decoder(Team),
     "consumer": _decoder(Consumer),
     "pepper": _decoder(str),
     "route": _decoder(Route),

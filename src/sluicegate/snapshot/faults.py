@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import inspect
@@ -35,13 +37,17 @@ Lengthy = (
     | inspect.FrozenSetType
     | inspect.VarTupleType
 )
+COMPARED = 500
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 _BARE_WORDS = {True: "`true`, `yes` or `on`", False: "`false`, `no` or `off`"}
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean …?` where something known is much like `name`."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """Return `; did you mean …?` where something known is much like `name`.
+
+    It takes its time, so that only the first COMPARED names are looked at.
+    """
+    close = get_close_matches(name, list(islice(known, COMPARED)), n=1, cutoff=0.6)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
@@ -163,6 +169,11 @@ class _Walker:
                 self._wrong(place, value, words or f"text like {_readable(kind.pattern)}")
         elif isinstance(kind, inspect.IntType | inspect.FloatType):
             self._bounds(place, value, kind)
+        elif isinstance(kind, inspect.DateTimeType):
+            try:
+                units.convert(value, Annotated[datetime, msgspec.Meta(tz=kind.tz)])
+            except msgspec.ValidationError:
+                self._wrong(place, value, expected(kind))
         elif isinstance(kind, inspect.CustomType):
             try:
                 units.decode_hook(kind.cls, value)
@@ -239,6 +250,7 @@ _WORDS: dict[type[inspect.Type], str] = {
     inspect.FrozenSetType: "a list",
     inspect.VarTupleType: "a list",
     inspect.DictType: "a mapping",
+    inspect.DateTimeType: "a time such as `2027-01-31T00:00:00Z`",
     inspect.AnyType: "anything",
 }
 

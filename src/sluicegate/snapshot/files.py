@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from sluicegate.model.service import UpstreamTls
+    from collections.abc import Iterable
+
+    from sluicegate.model.service import Service, UpstreamTls
     from sluicegate.settings import ListenerTls
     from sluicegate.snapshot.document import Document
     from sluicegate.snapshot.draft import Draft
     from sluicegate.snapshot.places import Place
+
+FIELDS: Final = ("ca", "certificate", "key")
+"""Fields of a service's `tls` that are paths."""
+
+
+class Mark(NamedTuple):
+    """What a file looks like from outside; `seen` is None where it cannot be looked at."""
+
+    path: str
+    seen: tuple[int, int, int] | None
+
+
+def mark(path: str) -> Mark:
+    """Look at a file: its number, when it was changed (ns), its size."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return Mark(path, None)
+    return Mark(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+def paths_of(services: Iterable[Service]) -> list[str]:
+    """Return the files that services name."""
+    found = [getattr(service.tls, field) for service in services for field in FIELDS]
+    return [path for path in found if path is not None]
 
 
 def absolute(document: Document, folder: Path) -> Document:
@@ -49,10 +76,14 @@ def absolute(document: Document, folder: Path) -> Document:
     return replace(document, gateway=gateway, services=services)
 
 
-def check(draft: Draft, document: Document) -> None:
-    """Complain about TLS files that are missing, not PEM, or do not belong together."""
+def check_listener(draft: Draft, document: Document) -> None:
+    """Complain about files of the listener that are missing, not PEM, or do not belong together."""
     if document.gateway.tls is not None:
         _check_listener(draft, document.gateway.tls)
+
+
+def check_services(draft: Draft, document: Document) -> None:
+    """Complain about those of services."""
     for name, service in document.services.items():
         _check_upstream(draft, ("services", name, "tls"), service.tls)
 

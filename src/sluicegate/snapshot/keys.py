@@ -15,25 +15,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from sluicegate.journey.authenticate.key_record import KeyRecord, record_of
+from sluicegate.journey.authenticate.pepper import Pepper
+from sluicegate.model.key import MAX_KEY_BYTES
+from sluicegate.model.resource import FieldFault
+
 if TYPE_CHECKING:
     from sluicegate.model.consumer import Consumer, Key
 
-MAX_KEY_BYTES = 256
-"""Longer ones are no keys of ours, and hashing them is work for a stranger."""
 KEY_ID_HEX = 8
 PUBLIC_PART = re.compile(r"(sg_[a-z0-9-]{1,32}_[0-9A-Za-z]{8})[0-9A-Za-z]{32,}")
-
-
-class KeyRecord(NamedTuple):
-    """What a valid key says about its bearer.
-
-    `consumer` has no keys in it. `key_id` is short, no secret, and the same on every replica.
-    """
-
-    consumer_name: str
-    consumer: Consumer
-    plan: str | None
-    key_id: str
 
 
 class HeldKey(NamedTuple):
@@ -63,12 +54,17 @@ def hold(
 ) -> HeldKey:
     """Digest the key at `index` of a consumer; raises KeyFault for one that is never found.
 
-    `bearer` is the consumer without its keys, `own` this process's pepper.
+    `bearer` is the consumer without its keys and with the plan that holds for it, be it its team's;
+    `own` is this process's pepper.
     """
     if (key.hash is None) == (key.value is None):
         raise KeyFault("", "expected either `hash` or `value`")
     pepper, kept = _digested(key, peppers, own)
-    return HeldKey(pepper, kept, KeyRecord(name, bearer, bearer.plan, _key_id(name, index, key)))
+    try:
+        record = record_of(key, _key_id(name, index, key), name, bearer, None)
+    except FieldFault as error:
+        raise KeyFault(str(error.part[0]), str(error)) from error
+    return HeldKey(pepper, kept, record)
 
 
 def _digested(key: Key, peppers: Mapping[str, bytes], own: bytes) -> tuple[str | None, bytes]:
@@ -101,26 +97,28 @@ def _key_id(name: str, index: int, key: Key) -> str:
 
 
 class KeyDirectory:
-    """Every key of a snapshot. Immutable once built."""
+    """Every key of a snapshot. Immutable once built.
 
-    __slots__ = ("_tables", "size")
+    `peppers` has those that the configuration names, also where only stored keys are under them.
+    """
 
-    def __init__(self, tables: Sequence[tuple[bytes, Mapping[bytes, KeyRecord]]] = ()) -> None:
-        """Take pairs of a pepper and what is held under it."""
-        # Copies of a keyed state: setting a pepper up is dearer than hashing a key.
-        self._tables = tuple(
-            (hmac.new(pepper, digestmod="sha256"), held) for pepper, held in tables if held
-        )
-        self.size = sum(len(held) for _, held in self._tables)
+    __slots__ = ("_in_use", "peppers", "size")
+
+    def __init__(
+        self, tables: Sequence[tuple[str | None, bytes, dict[bytes, KeyRecord]]] = ()
+    ) -> None:
+        """Take names of peppers (None: the process's own), peppers, and what is held under them."""
+        made = [(name, Pepper(secret, held)) for name, secret, held in tables]
+        self.peppers = {name: pepper for name, pepper in made if name is not None}
+        self._in_use = tuple(pepper for _, pepper in made if pepper.held)
+        self.size = sum(len(pepper.held) for pepper in self._in_use)
 
     def find(self, presented: bytes) -> KeyRecord | None:
         """Return whose key this is; None when it is nobody's."""
         if len(presented) > MAX_KEY_BYTES:
             return None
-        for keyed, held in self._tables:
-            state = keyed.copy()
-            state.update(presented)
-            record = held.get(state.digest())
+        for pepper in self._in_use:
+            record = pepper.held.get(pepper.digest(presented))
             if record is not None:
                 return record
         return None
@@ -141,4 +139,5 @@ class DirectoryBuilder:
 
     def directory(self) -> KeyDirectory:
         """Return the finished directory."""
-        return KeyDirectory([(self._peppers[name], held) for name, held in self._tables.items()])
+        tables = [(name, self._peppers[name], held) for name, held in self._tables.items()]
+        return KeyDirectory(tables)

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.places import Place
 
 PREFIX = "SLUICEGATE_"
-NOT_SETTINGS = frozenset({"SLUICEGATE_CONFIG"})
-"""`SLUICEGATE_CONFIG` names the configuration file itself."""
+NOT_SETTINGS = frozenset(
+    {"SLUICEGATE_CONFIG", "SLUICEGATE_ADMIN_URL", "SLUICEGATE_ADMIN_TOKEN", "SLUICEGATE_ADMIN_CA"}
+)
+"""`SLUICEGATE_CONFIG` names the configuration file itself; the others are the command line's."""
 
 # Kubernetes gives every pod variables for each Service of its namespace. With a Service called
 # `sluicegate` they begin like ours, and must not stop the gateway from starting.

@@ -15,7 +15,7 @@ LAST_PORT = 65535
 
 
 def check(draft: Draft, document: Document) -> None:
-    """Complain about ports out of range, networks that are none, and targets that are nowhere."""
+    """Complain about ports out of range and networks that are none."""
     gateway, management = document.gateway, document.management
     for section, listen in (("gateway", gateway.listen), ("management", management.listen)):
         port = int(listen.rpartition(":")[2])
@@ -30,6 +30,10 @@ def check(draft: Draft, document: Document) -> None:
     if gateway.proxy_protocol and not gateway.trusted_proxies:
         message = "no client could connect; expected networks in `trusted_proxies`"
         draft.complain(("gateway", "proxy_protocol"), message)
+
+
+def check_targets(draft: Draft, document: Document) -> None:
+    """Complain about targets that are nowhere."""
     for name, service in document.services.items():
         for position, target in enumerate(service.targets):
             url = target if isinstance(target, str) else target.url

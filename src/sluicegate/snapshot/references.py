@@ -1,7 +1,9 @@
-"""References: `${env:NAME}` and `${file:/path}` in any text value, and `$${` for a plain `${`.
+"""References in any text value, and `$${` for a plain `${`.
 
-A reference may be the whole value or a part of it. A file's text is taken without its last newline;
-a relative path starts at the configuration's own folder.
+A reference may be the whole value or a part of it. In a file: `${env:NAME}` and `${file:/path}`. A
+file's text is taken without its last newline; a relative path starts at the configuration's own
+folder. In a stored resource: `${secret:name}`, a stored secret. Whoever may write there must not
+read the environment and the files of the gateway, so the others are refused.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sluicegate.snapshot.draft import Draft
@@ -20,6 +22,11 @@ MAX_FILE_BYTES = 2**20
 _PIECE = re.compile(r"\$\$\{|\$\{(?P<kind>[a-z-]+):(?P<name>[^{}]+)\}|\$\{[^}]*\}?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _EXPECTED = "expected `${env:NAME}` or `${file:/path}`; a plain `${` is written `$${`"
+_EXPECTED_STORED = "expected `${secret:NAME}`; a plain `${` is written `$${`"
+_NOT_STORED = (
+    "what is stored may not read the environment or the files of the gateway; keep the text with "
+    "`sluicegate secret set NAME`, and write `${secret:NAME}`"
+)
 
 
 class _CannotResolve(Exception):
@@ -28,14 +35,29 @@ class _CannotResolve(Exception):
 
 def resolve(draft: Draft, environ: Mapping[str, str], folder: Path) -> None:
     """Replace every reference in the draft by its text; complain about those that lead nowhere."""
-    _Resolver(draft, environ, folder).walk(draft.data, ())
+    _Resolver(draft, _Surroundings(environ, folder).find).walk(draft.data, ())
+
+
+def resolve_stored(draft: Draft, secrets: Callable[[str], str]) -> None:
+    """Do the same for a stored resource; `secrets` raises KeyError for one that is not there."""
+
+    def find(kind: str | None, name: str) -> str:
+        if kind in ("env", "file"):
+            raise _CannotResolve(_NOT_STORED)
+        if kind != "secret":
+            raise _CannotResolve(_EXPECTED_STORED)
+        try:
+            return secrets(name)
+        except KeyError as error:
+            raise _CannotResolve("there is no secret of this name") from error
+
+    _Resolver(draft, find).walk(draft.data, ())
 
 
 class _Resolver:
-    def __init__(self, draft: Draft, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, draft: Draft, find: Callable[[str | None, str], str]) -> None:
         self._draft = draft
-        self._environ = environ
-        self._folder = folder
+        self._find = find
 
     def walk(self, held: dict[str, Any] | list[Any], place: Place) -> None:
         """Go through a container, changing it in place."""
@@ -55,7 +77,7 @@ class _Resolver:
             if piece[0] == "$${":
                 return "${"
             try:
-                values[piece[0]] = self._find(piece)
+                values[piece[0]] = self._find(piece["kind"], piece["name"])
             except _CannotResolve as error:
                 self._draft.complain(place, f"`{piece[0]}`: {error}")
                 # Long enough for every secret, so that one missing variable is one fault.
@@ -67,8 +89,15 @@ class _Resolver:
             self._draft.resolved(place, text, values)
         return result
 
-    def _find(self, piece: re.Match[str]) -> str:
-        kind, name = piece["kind"], piece["name"]
+
+class _Surroundings:
+    """What a file may refer to."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+        self._environ = environ
+        self._folder = folder
+
+    def find(self, kind: str | None, name: str) -> str:
         if kind == "env":
             if not _VARIABLE.match(name):
                 raise _CannotResolve("not the name of an environment variable")

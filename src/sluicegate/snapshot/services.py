@@ -1,4 +1,4 @@
-"""What the types cannot say of services and of the ways to them: bounds that do not fit."""
+"""What the types cannot say of services: bounds that do not fit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 
 def check(draft: Draft, document: Document) -> None:
-    """Complain about settings of services that cannot work, and about subsets of nobody."""
+    """Complain about settings of services that cannot work."""
     for name, service in document.services.items():
         _check_bounds(draft, ("services", name), service)
-    _check_subsets(draft, document)
 
 
 def _check_bounds(draft: Draft, place: Place, service: Service) -> None:
@@ -44,18 +43,3 @@ def _check_statuses(draft: Draft, place: Place, ranges: tuple[str, ...]) -> None
         first, _, last = each.partition("-")
         if last and int(last) < int(first):
             draft.complain((*place, position), f"found {each}; expected `{last}-{first}`")
-
-
-def _check_subsets(draft: Draft, document: Document) -> None:
-    for name, route in document.routes.items():
-        if not isinstance(route.service, list):
-            continue
-        for position, share in enumerate(route.service):
-            service = document.services.get(share.service)
-            if service is None or not share.labels:
-                continue
-            targets = [target.labels for target in service.entries]
-            if not any(share.labels.items() <= labels.items() for labels in targets):
-                place = ("routes", name, "service", position, "labels")
-                message = f"no target of `{share.service}` has these labels"
-                draft.complain(place, message)

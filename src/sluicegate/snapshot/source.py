@@ -42,14 +42,24 @@ _STR_TAGS = ("!", "tag:yaml.org,2002:str")
 class Source:
     """What a text says. `data` is the document; `faults` is what is wrong with it as YAML."""
 
-    def __init__(self, data: Any, lines: dict[int, list[int]], faults: list[Fault]) -> None:  # noqa: ANN401 - any YAML
-        """Keep what was read. `lines` holds, by `id` of each container, the lines of its items."""
+    def __init__(
+        self,
+        data: Any,  # noqa: ANN401 - any YAML
+        lines: dict[int, list[int]] | None,
+        faults: list[Fault],
+    ) -> None:
+        """Keep what was read. `lines` holds, by `id` of each container, the lines of its items.
+
+        Without `lines` there is no file, and every line is 0.
+        """
         self.data = data
         self.faults = faults
         self._lines = lines
 
     def line(self, place: Place) -> int:
         """Return the 1-based line of the piece at `place`, or of what is nearest around it."""
+        if self._lines is None:
+            return 0
         here, line = self.data, 1
         for step in place:
             position = _position(here, step)

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.journey import SECOND_HALF, STAGES
 from sluicegate.model import units
-from sluicegate.policy import Limiting
 from sluicegate.snapshot.places import Place, written
 
 if TYPE_CHECKING:
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.journey.run import Handle
-    from sluicegate.policy import Parts
+    from sluicegate.policy import Limiting, Parts
     from sluicegate.snapshot.policies import PolicyCatalog, PolicyKind
 
 OUTER = STAGES[: STAGES.index("screen")]
@@ -117,7 +116,8 @@ class StepMaker:
             message = f"the policy cannot be built: {type(error).__name__}: {error}"
             self._faults.append(Fault(written(place), 0, message))
         else:
-            rules = policy.rules if isinstance(policy, Limiting) else ()
+            # To ask a protocol by `isinstance` would be a fifth of the work on 10 000 routes.
+            rules = cast("Limiting", policy).rules if hasattr(policy, "rules") else ()
             return Step(STAGES.index(kind.stage), name, policy.handle, rules)
         return None
 

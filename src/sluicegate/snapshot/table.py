@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sluicegate.upstream.destination import Destination
     from sluicegate.upstream.service import UpstreamService
 
+LATER = ((b"retry-after", b"1"),)
+
 
 class CompiledRoute:
     """One route, ready to follow.
@@ -72,11 +74,15 @@ class CompiledRoute:
     def second_half(self, plan: str | None) -> Handler:
         """Return the chain from `authorize` on for callers under `plan`; built on first use.
 
-        Raises KeyError for a plan that the configuration does not have.
+        Raises Refused, UNAVAILABLE, for a plan that the configuration does not have: what is known
+        of a stored key may be older, or newer. Nobody goes on without the limits of a plan.
         """
         half = self._halves.get(plan)
         if half is None:
-            half = self._halves[plan] = self._build_half(plan)
+            try:
+                half = self._halves[plan] = self._build_half(plan)
+            except KeyError:
+                raise Refused(UNAVAILABLE, "the caller's plan is not known here", LATER) from None
         return half
 
     def pick_destination(self, exchange: Exchange) -> Destination:  # noqa: ARG002 - what may decide

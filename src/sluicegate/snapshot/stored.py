@@ -1,0 +1,146 @@
+"""What is stored of a resource: canonical JSON of it as it was written, references unresolved.
+
+Canonical is UTF-8, keys sorted, no spaces (in the manner of RFC 8785, with numbers as Python writes
+them). What is read is strict: RFC 8259, no name twice in an object, no NaN, no half of a surrogate
+pair, and bounded in size and depth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+
+from sluicegate.errors import ConfigError, Fault
+from sluicegate.snapshot.places import Place, place_of, written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sluicegate.snapshot.document import Kind
+
+MAX_BYTES = 2**20
+"""Of one resource. Kubernetes and etcd hold 1.5 MiB at most."""
+MAX_DEPTH = 64
+MAX_DIGITS = 40
+
+SECTIONS: Final[Mapping[Kind, str]] = {
+    "service": "services",
+    "plan": "plans",
+    "team": "teams",
+    "consumer": "consumers",
+    "route": "routes",
+    "policies": "policies",
+}
+"""Where in a document the resources of a kind stand."""
+KINDS: Final[Mapping[str, Kind]] = {section: kind for kind, section in SECTIONS.items()}
+FUSED: Final[tuple[Kind, ...]] = ("service", "policies", "plan", "team", "route")
+"""Kinds that are stored and run beside those of a file; none names one of a later kind."""
+
+
+def place_in_document(kind: Kind | Literal["key"], name: str) -> Place:
+    """Return where a resource stands: `policies` have no name, `keys` only stored ones."""
+    if kind == "policies":
+        return ("policies",)
+    return ("keys" if kind == "key" else SECTIONS[kind], name)
+
+
+def item_of(path: str) -> tuple[Kind, str] | None:
+    """Return the resource that a fault's path leads into; None where it leads into none."""
+    place = place_of(path)
+    kind = KINDS.get(str(place[0])) if place else None
+    if kind == "policies":
+        return kind, ""
+    return None if kind is None or len(place) == 1 else (kind, str(place[1]))
+
+
+def read(raw: bytes, place: Place = ()) -> Any:  # noqa: ANN401 - plain data
+    """Read JSON. Raises ConfigError; paths begin with `place`."""
+
+    def refuse(message: str) -> NoReturn:
+        raise ConfigError([Fault(written(place), 0, message)])
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            refuse(f"not valid JSON: {json.dumps(twice)} is here twice in one object")
+        return made
+
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            refuse(f"found a number of {len(digits)} digits; expected at most {MAX_DIGITS}")
+        return int(digits)
+
+    if len(raw) > MAX_BYTES:
+        refuse(f"found {len(raw)} bytes; expected at most {MAX_BYTES}")
+    try:
+        return json.loads(
+            raw.decode(),
+            object_pairs_hook=members,
+            parse_int=integer,
+            parse_constant=lambda word: refuse(f"`{word}` is no number of JSON"),
+        )
+    except UnicodeDecodeError as error:
+        refuse(f"byte 0x{raw[error.start]:02x} is not UTF-8; expected UTF-8 text")
+    except json.JSONDecodeError as error:
+        refuse(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})")
+    except RecursionError:
+        refuse(f"nested too deep; expected at most {MAX_DEPTH} levels")
+
+
+def canonical(value: object, place: Place = ()) -> bytes:
+    """Write plain data down. Raises ConfigError for what JSON cannot say; paths as in `read`."""
+    faults: list[Fault] = []
+    _look(value, place, 0, faults)
+    if not faults:
+        text = json.dumps(
+            value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        )
+        raw = text.encode()
+        if len(raw) <= MAX_BYTES:
+            return raw
+        message = f"found {len(raw)} bytes; expected at most {MAX_BYTES}"
+        faults.append(Fault(written(place), 0, message))
+    raise ConfigError(faults)
+
+
+def _look(value: object, place: Place, depth: int, faults: list[Fault]) -> None:
+    if depth > MAX_DEPTH:
+        faults.append(
+            Fault(written(place), 0, f"nested too deep; expected at most {MAX_DEPTH} levels")
+        )
+    elif isinstance(value, dict):
+        for name, held in value.items():
+            if isinstance(name, str) and _is_text(name):
+                _look(held, (*place, name), depth + 1, faults)
+            else:
+                faults.append(Fault(written(place), 0, f"{name!r} is not a name; expected text"))
+    elif isinstance(value, list):
+        for position, held in enumerate(value):
+            _look(held, (*place, position), depth + 1, faults)
+    else:
+        message = _unwritable(value)
+        if message is not None:
+            faults.append(Fault(written(place), 0, message))
+
+
+def _unwritable(value: object) -> str | None:
+    if isinstance(value, str):
+        return None if _is_text(value) else "half of a surrogate pair; expected Unicode text"
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if abs(value) < 10**MAX_DIGITS else "the number is too large"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "not a number of JSON"
+    return f"{type(value).__name__} is not of JSON"
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
