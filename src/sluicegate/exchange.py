@@ -178,6 +178,7 @@ class Exchange:
     consumer_name: str | None = None
     key_id: str | None = None
     plan: str | None = None
+    scopes: tuple[str, ...] = ()  # what the key was granted
     service: str | None = None
     target: str | None = None
     response: Response | None = None
@@ -310,8 +311,7 @@ class Exchange:
             data = self._outwards(data, len(self._body_hooks))
             if not data:
                 return
-        self.bytes_out += len(data)
-        self.sink.send_body(data)
+        self._emit(data)
 
     def end(self, trailers: Headers | None) -> None:
         """End the body, unless it is held back for `finish_whole`."""

@@ -33,6 +33,7 @@ from sluicegate.model.resource import Resource
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.authenticate.keyring import Keyring
     from sluicegate.journey.limit.away import Away
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.metrics import Metrics
@@ -58,6 +59,7 @@ class Parts:
     `away` counts while the state does not answer; `regions` share the limits of mode `eventual`;
     `ticket` makes texts that no other request uses.
     `aside` holds tasks that a policy runs beside its exchanges; they are cancelled at the end.
+    `keyring` knows stored keys; it is one for the whole worker, and None where there is no store.
     """
 
     clock: Clock
@@ -70,6 +72,7 @@ class Parts:
     regions: int = 1
     spans: SpanQueue | None = None
     aside: set[asyncio.Task[None]] = field(default_factory=set)
+    keyring: Keyring | None = None
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from sluicegate.headers import Headers
 from sluicegate.journey.limit.away import Away
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
+from sluicegate.snapshot.keys import KeyDirectory, KeyRecord, digest
 from sluicegate.state.contract import Crew, LimitState
 from sluicegate.state.live import LiveView
 from sluicegate.state.memory import MemoryState
@@ -27,6 +28,7 @@ from sluicegate.wire.body import RequestBody
 from support.mock_clock import MockClock
 
 TURNS = 4
+PEPPER = b"p" * 32
 Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 Onward = Callable[[Exchange], Awaitable[None]]
 
@@ -113,7 +115,7 @@ def exchange(
     request_body: RequestBody | None = None,
     route: str | None = "things",
     match: str = "/**",
-    keys: Mapping[bytes, Any] | None = None,
+    keys: Mapping[bytes, KeyRecord] | None = None,
     clock: Clock | None = None,
 ) -> Exchange:
     """Return an exchange whose request head has been read and whose route is known."""
@@ -128,13 +130,18 @@ def exchange(
     asked.upgrade = None
     asked.own_trace = False
     asked.client_ip, asked.request_id = client_ip, "request-1"
-    snapshot = SimpleNamespace(keys=SimpleNamespace(find=(keys or {}).get))
+    snapshot = SimpleNamespace(keys=directory(keys or {}))
     client = Client(client_ip, 40000, scheme, 8080)
     made = Exchange(asked, client, ClientSide(), cast("Any", snapshot), clock or MockClock())
     if route is not None:
         config = SimpleNamespace(match=SimpleNamespace(path=match))
         made.route = cast("Any", SimpleNamespace(name=route, config=config))
     return made
+
+
+def directory(keys: Mapping[bytes, KeyRecord]) -> KeyDirectory:
+    """Return a configuration's keys, which are all under the pepper `p`."""
+    return KeyDirectory([("p", PEPPER, {digest(PEPPER, raw): kept for raw, kept in keys.items()})])
 
 
 def sink(made: Exchange) -> ClientSide:

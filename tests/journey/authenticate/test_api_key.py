@@ -9,10 +9,11 @@ import pytest
 
 from sluicegate.exchange import Exchange
 from sluicegate.journey.authenticate.api_key import Config, Policy
-from sluicegate.model.consumer import Consumer
+from sluicegate.journey.authenticate.key_record import KeyRecord
+from sluicegate.journey.authenticate.restriction import restriction_of
+from sluicegate.model.consumer import Consumer, Key
 from sluicegate.model.units import convert
-from sluicegate.snapshot.keys import KeyRecord
-from support.exchanges import exchange, parts, run, target
+from support.exchanges import exchange, parts, run, sink, target
 from support.mock_clock import MockClock
 
 ANN = KeyRecord("ann", Consumer(plan="pro"), "pro", "k1")
@@ -136,6 +137,49 @@ def test_the_header_can_have_another_name_or_none() -> None:
     assert run(policy(header="X-Token"), asking({"x-token": "secret-of-ann"})).status == 200
     assert run(policy(header="X-Token"), asking({"x-api-key": "secret-of-ann"})).status == 401
     assert run(policy(header=None), asking({"x-api-key": "secret-of-ann"})).status == 401
+
+
+def restricted(**bounds: Any) -> KeyRecord:
+    key = convert({"hash": "p:" + "0" * 64, **bounds}, Key)
+    return KeyRecord("ann", Consumer(), None, "k1", restriction=restriction_of(key))
+
+
+def test_a_key_is_good_until_it_expires() -> None:
+    clock = MockClock(1_800_000_000_000_000)
+    keys = {b"secret-of-ann": restricted(expires="2027-01-15T08:00:01Z")}  # one second later
+    for seconds, status in ((0, 200), (0.999_999, 200), (0.000_001, 401), (1e6, 401)):
+        clock.advance(seconds)
+        asked = exchange(headers={"x-api-key": "secret-of-ann"}, keys=keys, clock=clock)
+        assert run(policy(), asked).status == status
+    assert sink(asked).problem()["detail"] == "the key has expired"
+    assert 'error="invalid_token"' in str(sink(asked).header("www-authenticate"))
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"routes": ["other", "thing"]},
+        {"methods": ["POST"]},
+        {"ip_ranges": ["198.51.100.0/24"]},
+    ],
+)
+def test_a_key_that_may_not_be_used_for_this_is_403_and_the_log_knows_whose_it_is(
+    bounds: dict[str, Any],
+) -> None:
+    asked = exchange(
+        headers={"x-api-key": "secret-of-ann"}, keys={b"secret-of-ann": restricted(**bounds)}
+    )
+    assert run(policy(), asked).status == 403
+    assert sink(asked).header("www-authenticate") is None
+    assert (asked.consumer_name, asked.key_id) == ("ann", "k1")
+
+
+def test_what_a_key_was_granted_is_there_for_the_stages_behind() -> None:
+    keys = {b"secret-of-ann": KeyRecord("ann", Consumer(), None, "k1", ("orders:read",))}
+    asked = exchange(headers={"x-api-key": "secret-of-ann"}, keys=keys)
+    assert asked.scopes == ()
+    run(policy(), asked)
+    assert asked.scopes == ("orders:read",)
 
 
 def test_an_answer_of_the_target_passes_unchanged() -> None:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.journey.authenticate.key_check import CONSUMER_HEADER, KeyCheck
+from sluicegate.journey.authenticate.key_check import KeyCheck
+from sluicegate.journey.authenticate.key_record import CONSUMER_HEADER, KeyRecord
+from sluicegate.journey.authenticate.keyring import Keyring
+from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer
-from sluicegate.snapshot.keys import KeyRecord
 from support.exchanges import exchange, run
+from support.keys import Source, stored
+from support.mock_clock import MockClock
 
 ANN = KeyRecord("ann", Consumer(), None, "k1")
-CHECK = KeyCheck(
-    b"x-api-key", b"key", ((b"asks", b"1"),), ((b"asks", b"2"),), bearer=True, optional=False
-)
+
+
+def check(keyring: Keyring) -> KeyCheck:
+    places = (b"x-api-key", b"key")
+    asks = (((b"asks", b"1"),), ((b"asks", b"2"),))
+    return KeyCheck(keyring, *places, *asks, bearer=True, optional=False)
+
+
+CHECK = check(Keyring(None, MockClock(), Metrics()))
 places = st.lists(st.sampled_from(("x-api-key", "authorization", "accept")), max_size=6)
 
 
@@ -35,3 +45,27 @@ def test_a_key_is_gone_from_everywhere_and_nothing_else_is(places: list[str], qu
 def test_no_key_and_a_wrong_key_are_asked_for_differently() -> None:
     assert run(CHECK, exchange()).header("asks") == "1"
     assert run(CHECK, exchange(headers={"x-api-key": "other"})).header("asks") == "2"
+
+
+def test_a_stored_key_is_asked_for_and_then_known() -> None:
+    raw, found = stored("bob", scopes=["a"])
+    source = Source(found)
+    checks = check(Keyring(source, MockClock(), Metrics()))
+    for _ in range(2):
+        asked = exchange(headers={"x-api-key": raw.decode()}, keys={})
+        assert run(checks, asked).status == 200
+        assert (asked.consumer_name, asked.key_id, asked.scopes) == ("bob", found.name, ("a",))
+        assert asked.request.headers == [(CONSUMER_HEADER, b"bob")]
+    assert source.asked == [found.name]
+
+
+def test_while_the_store_is_away_an_unknown_key_is_503_and_never_401() -> None:
+    raw, _ = stored("bob")
+    source = Source()
+    source.away = True
+    sent = run(
+        check(Keyring(source, MockClock(), Metrics())),
+        exchange(headers={"x-api-key": raw.decode()}),
+    )
+    assert (sent.status, sent.header("retry-after")) == (503, "1")
+    assert raw not in sent.body

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
 from sluicegate.journey.limit import concurrency, rate_limit
-from support.exchanges import parts
+from support.exchanges import counted, parts
 from support.mock_clock import MockClock
 
 
@@ -33,3 +38,30 @@ def test_only_whole_requests_are_remembered_as_refused() -> None:
     shadow = rate_limit.Config(allow=["9/second"], shadow=True)
     assert not rate_limit.Policy(shadow, made).rules[0].remembers
     assert rate_limit.Policy(rate_limit.Config(allow=["9/second"]), made).rules[0].remembers
+
+
+@pytest.mark.parametrize(
+    ("made_by", "own"),
+    [
+        ("rate_limit", ["nonsense"]),
+        ("rate_limit", ["5/minute"]),
+        ("rate_limit", ["5/second", "100/minute"]),
+        ("concurrency", ["5/second"]),
+        ("concurrency", ["5 concurrent", "6 concurrent"]),
+    ],
+)
+def test_a_stored_consumers_limits_that_do_not_fit_any_more_leave_the_policys(
+    made_by: str, own: list[str]
+) -> None:
+    made = parts(MockClock())
+    policy: Any
+    if made_by == "rate_limit":
+        policy = rate_limit.Policy(rate_limit.Config(allow=["1/second"], name="calls"), made)
+    else:
+        policy = concurrency.Policy(concurrency.Config(limit=1, name="calls"), made)
+    rule = policy.rules[0]
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert rule.limits_of({"calls": own}) is rule.limits
+    assert [(log["limit"], log["own"]) for log in logs] == [("calls", own)]
+    assert counted(made, "sluicegate_limit_own_unfit_total", "route:things") == 1

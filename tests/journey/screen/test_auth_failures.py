@@ -14,6 +14,7 @@ from sluicegate.journey.authenticate import api_key
 from sluicegate.journey.screen.auth_failures import Config, Policy
 from sluicegate.model.units import convert
 from sluicegate.policy import Parts
+from sluicegate.snapshot.keys import KeyDirectory
 from sluicegate.state.contract import Ask, Verdict
 from sluicegate.state.memory import MemoryState
 from support.exchanges import ClientSide, counted, exchange, parts, run, target
@@ -79,8 +80,11 @@ def test_keys_that_are_guessed_are_not_looked_up_once_the_address_is_refused() -
             looked_up.append(key)
             return default
 
+    held = Keys({b"the digest of theirs": None})
+
     def guess(number: int) -> int:
-        asked = exchange(headers={"x-api-key": f"guess-{number}"}, keys=Keys({b"theirs": None}))
+        asked = exchange(headers={"x-api-key": f"guess-{number}"})
+        asked.snapshot.keys = KeyDirectory([("p", b"p" * 32, held)])
         return run(policy, asked, lambda inner: keys.handle(inner, target())).status
 
     assert [guess(number) for number in range(6)] == [401, 401, 401, 429, 429, 429]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from sluicegate.journey.authenticate.key_check import KeyCheck
+from sluicegate.journey.authenticate.keyring import Keyring
 from sluicegate.policy import PolicyConfig
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class Policy:
 
     __slots__ = ("_check",)
 
-    def __init__(self, config: Config, parts: Parts) -> None:  # noqa: ARG002 - has no use for parts
+    def __init__(self, config: Config, parts: Parts) -> None:
         """Prepare names and challenges (RFC 9110, section 11.6.1; RFC 6750, section 3)."""
         key = (b"www-authenticate", b"ApiKey " + REALM)
         bearer = (b"www-authenticate", b"Bearer " + REALM)
         invalid = (b"www-authenticate", b"Bearer " + REALM + b', error="invalid_token"')
         self._check = KeyCheck(
+            parts.keyring or Keyring(None, parts.clock, parts.metrics),
             None if config.header is None else config.header.lower().encode(),
             None if config.query is None else config.query.encode(),
             (key, bearer) if config.bearer else (key,),

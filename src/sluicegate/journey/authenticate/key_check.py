@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote_to_bytes
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
-from sluicegate.errors import UNAUTHENTICATED
+from sluicegate.errors import FORBIDDEN, UNAUTHENTICATED
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange, Request
     from sluicegate.headers import Headers
+    from sluicegate.journey.authenticate.keyring import Keyring
+    from sluicegate.journey.authenticate.restriction import Restriction
     from sluicegate.policy import Onward
 
-CONSUMER_HEADER: Final = b"sluicegate-consumer"
 Challenges = tuple[tuple[bytes, bytes], ...]
 
 
 class KeyCheck:
     """Finds the consumer of a key, or answers 401."""
 
-    __slots__ = ("_bearer", "_header", "_missing", "_optional", "_query", "_wrong")
+    __slots__ = ("_bearer", "_header", "_keyring", "_missing", "_optional", "_query", "_wrong")
 
     def __init__(
         self,
+        keyring: Keyring,
         header: bytes | None,
         query: bytes | None,
         missing: Challenges,
@@ -32,6 +34,7 @@ class KeyCheck:
         optional: bool,
     ) -> None:
         """Take the places of a key, and the challenges where there is none, or a wrong one."""
+        self._keyring = keyring
         self._header = header
         self._query = query
         self._missing = missing
@@ -52,19 +55,38 @@ class KeyCheck:
                 exchange.refuse(UNAUTHENTICATED, "no key was given", self._missing)
             return
         one = len(shown) == 1 or len(set(shown)) == 1
-        record = exchange.snapshot.keys.find(shown[0]) if one else None
+        record = None
+        if one:
+            keys = exchange.snapshot.keys
+            found = self._keyring.find(shown[0], keys, exchange.started_at)
+            if isinstance(found, str):
+                found = await self._keyring.fetch(found, shown[0], keys, request.client_ip)
+            record = found
         if record is None:
             # How many keys were shown, or what is wrong with one, helps only who guesses.
             exchange.refuse(UNAUTHENTICATED, "the key is not valid here", self._wrong)
             return
-        name = record.consumer_name
         exchange.consumer = record.consumer
-        exchange.consumer_name = name
+        exchange.consumer_name = record.consumer_name
         exchange.key_id = record.key_id
+        if record.restriction is not None and self._forbids(exchange, record.restriction):
+            return
         exchange.plan = record.plan
-        plain = name.isascii() and name.isprintable()
-        request.headers.append((CONSUMER_HEADER, (name if plain else quote(name)).encode()))
+        exchange.scopes = record.scopes
+        request.headers.append(record.told)
         await onward(exchange)
+
+    def _forbids(self, exchange: Exchange, restriction: Restriction) -> bool:
+        """Answer where the key is right and may not be used for this; the log says whose it is."""
+        if 0 < restriction.expires_us <= exchange.clock.wall_us():
+            exchange.refuse(UNAUTHENTICATED, "the key has expired", self._wrong)
+            return True
+        route = "" if exchange.route is None else exchange.route.name
+        detail = restriction.forbids(route, exchange.request)
+        if detail is None:
+            return False
+        exchange.refuse(FORBIDDEN, detail)
+        return True
 
     def _take_from_headers(self, headers: Headers) -> list[bytes]:
         header, bearer = self._header, self._bearer

@@ -91,6 +91,10 @@ class Policy:
             group = Group(place, [label], shadow=config.shadow)
             return Limits(group, [name], [f"{count} at once"], said, None)
 
+        def own(written: Sequence[str]) -> Limits:
+            config.check_own(written)
+            return limits(written)
+
         made = limits([f"{config.limit} {UNIT}"])
         counted = counters(
             parts.metrics, parts.scope, made.names, config.away, shadow=config.shadow
@@ -100,7 +104,7 @@ class Policy:
             config.name,
             made,
             subject_of(config.by),
-            limits,
+            own,
             counted,
             away=config.away,
             holding=holding,

@@ -46,10 +46,18 @@ def counters(
         "what they cost.",
         ("scope",),
     )
+    unfit = metrics.family(
+        "sluicegate_limit_own_unfit_total",
+        "counter",
+        "Limits of single consumers that do not fit the limit they are for, which holds instead, "
+        "by place. Counted when a worker meets them first.",
+        ("scope",),
+    )
     told = shadowed if shadow else refused
     return Counters(
         admitted.cell(scope),
         [told.cell(scope, name) for name in names],
         degraded.cell(scope, away),
         unsettled.cell(scope),
+        unfit.cell(scope),
     )

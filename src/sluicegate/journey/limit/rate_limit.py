@@ -68,9 +68,9 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         str | list[str],
         Meta(
             description="Whom it counts: `consumer`, `key` (both: the address where the caller is "
-            "anonymous), `plan`, `ip` (IPv6: the /64), `ip/24` or `ip/24,56` (prefixes), `route`, "
-            "`header:<name>` (requests without it share one allowance); a list counts each "
-            "combination."
+            "anonymous), `team`, `plan`, `ip` (IPv6: the /64), `ip/24` or `ip/24,56` (prefixes), "
+            "`route`, `header:<name>` (requests without it share one allowance); a list counts "
+            "each combination."
         ),
     ] = "consumer"
     name: Name = ""

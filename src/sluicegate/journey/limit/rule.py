@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from sluicegate.journey.limit.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -28,16 +30,22 @@ MOST_OWN: Final = 1000
 class Counters:
     """What a rule counts of its own work. `refused` has a place for each limit."""
 
-    __slots__ = ("admitted", "degraded", "refused", "unsettled")
+    __slots__ = ("admitted", "degraded", "refused", "unfit", "unsettled")
 
     def __init__(
-        self, admitted: Cell, refused: Sequence[Cell], degraded: Cell, unsettled: Cell
+        self,
+        admitted: Cell,
+        refused: Sequence[Cell],
+        degraded: Cell,
+        unsettled: Cell,
+        unfit: Cell,
     ) -> None:
         """Keep the cells; see `counters`."""
         self.admitted = admitted
         self.refused = refused
         self.degraded = degraded
         self.unsettled = unsettled
+        self.unfit = unfit
 
 
 class Limits:
@@ -94,7 +102,7 @@ class Rule:
         cost: Cost | None = None,
         holding: Holding | None = None,
     ) -> None:
-        """Put a rule together; `own` raises ValueError for what cannot be read."""
+        """Put a rule together; `own` raises ValueError for what cannot stand in for `limits`."""
         self.name = name
         self.limits = limits
         self.subject = subject
@@ -118,5 +126,20 @@ class Rule:
         if made is None:
             if len(self._made) >= MOST_OWN:
                 self._made.clear()
-            made = self._made[key] = self._own(key)
+            made = self._made[key] = self._make_own(key)
         return made
+
+    def _make_own(self, written: Written) -> Limits:
+        """Make a consumer's own limits. Stored ones may be for limits that have changed since."""
+        try:
+            return self._own(written)
+        except ValueError as error:
+            self.counters.unfit.value += 1
+            structlog.get_logger().error(
+                "a consumer's own limits do not fit: those of the policy hold",
+                limit=self.name,
+                place=self.limits.group.place,
+                own=list(written),
+                why=str(error),
+            )
+            return self.limits

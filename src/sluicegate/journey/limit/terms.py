@@ -111,6 +111,10 @@ class Terms:
             leases = Leases(group, parts) if self.counting.mode == "leased" else None
             return Limits(group, names, [one.text for one in read], ", ".join(said), leases)
 
+        def own(allow: Sequence[str]) -> Limits:
+            self.check_own(allow)
+            return limits(allow)
+
         made = limits(self.allow)
         cells = counters(parts.metrics, parts.scope, made.names, self.away, shadow=self.shadow)
-        return Rule(self.name, made, subject, limits, cells, away=self.away, cost=cost)
+        return Rule(self.name, made, subject, own, cells, away=self.away, cost=cost)

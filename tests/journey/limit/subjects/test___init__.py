@@ -13,7 +13,7 @@ from sluicegate.model.resource import FieldFault
 from support.exchanges import exchange
 
 FILES = {path.stem for path in Path(subjects.__path__[0]).glob("[a-z]*.py")}
-WRITTEN = ["consumer", "key", "plan", "ip", "ip/24", "ip/24,56", "route", "header:x-a"]
+WRITTEN = ["consumer", "key", "plan", "team", "ip", "ip/24", "ip/24,56", "route", "header:x-a"]
 
 
 def test_every_file_is_a_kind() -> None:
@@ -43,7 +43,11 @@ def test_a_list_of_one_is_that_one() -> None:
     ("by", "part", "advice"),
     [
         ("user", ("by",), "`user` is nobody to count by: write consumer, header:<name>, ip,"),
-        ("", ("by",), "write consumer, header:<name>, ip, ip/24, ip/24,56, key, plan or route"),
+        (
+            "",
+            ("by",),
+            "write consumer, header:<name>, ip, ip/24, ip/24,56, key, plan, route or team",
+        ),
         (["ip", "x"], ("by", 1), "`x` is nobody to count by"),
         (["ip", "ip"], ("by", 1), "`ip` is there more than once"),
         ([], ("by",), "`by` is empty: write consumer"),
