@@ -7,6 +7,7 @@ import functools
 import gc
 from typing import TYPE_CHECKING
 
+from sluicegate.journey.authenticate.keyring import Keyring
 from sluicegate.journey.dispatch.service import dispatch
 from sluicegate.journey.limit.counting import Counting
 from sluicegate.journey.limit.limiter import Limiter
@@ -19,9 +20,7 @@ from sluicegate.journey.run import (
     run,
     second_half,
 )
-from sluicegate.metrics import Cell, Metrics
 from sluicegate.policy import Parts
-from sluicegate.settings import Gateway
 from sluicegate.snapshot.compile import Compiler
 from sluicegate.state.contract import Crew
 from sluicegate.telemetry.export import Exporter
@@ -38,11 +37,13 @@ from sluicegate.wire.tls import ServerTls
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+    from collections.abc import Callable, Coroutine, Generator, Iterable
 
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.authenticate.keyring import KeySource
     from sluicegate.journey.limit.rule import Rule
+    from sluicegate.metrics import Cell, Metrics
     from sluicegate.model.service import Service
     from sluicegate.process.health import HealthView
     from sluicegate.settings import Settings
@@ -65,7 +66,7 @@ LOOK_S = 0.02
 class DataPlane:
     """The part of a worker that serves requests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all parts meet here
         self,
         settings: Settings,
         clock: Clock,
@@ -76,10 +77,12 @@ class DataPlane:
         *,
         tell: Callable[[News], None] = lambda _: None,
         crew: Crew = ALONE,
+        keys: KeySource | None = None,
     ) -> None:
         """Build the parts; nothing is open yet. Must be called with a running loop.
 
         `tell` takes news of targets for the other processes of the replica; `crew` are its workers.
+        `keys` knows stored keys; None where there is no store.
         """
         self.settings = settings
         self.metrics = metrics
@@ -91,20 +94,13 @@ class DataPlane:
         self.resolver = _make_resolver(settings, clock, metrics)
         self._counting = Counting(settings, clock, metrics, crew, self._rules)
         trusted = self._trusted = TrustedProxies(settings.gateway.trusted_proxies)
-        self.context = ServerContext(
-            settings.gateway.http,
-            clock,
-            self.deadlines,
-            metrics,
-            self._journey,
-            asyncio.get_running_loop(),
-            trusted,
-            half_close=settings.gateway.client_eof == "ignore",
-        )
+        self.context = self._make_context(trusted)
         self._exporter: Exporter | None = None
         if settings.tracing.endpoint is not None:
             self._exporter = Exporter(settings.tracing, settings.region, metrics, clock)
         self._aside: set[asyncio.Task[None]] = set()
+        misses_per_s = settings.store.misses / max(1, crew.workers)
+        self.keyring = Keyring(keys, clock, metrics, misses_per_s)
         parts = Parts(
             clock=clock,
             metrics=metrics,
@@ -112,6 +108,7 @@ class DataPlane:
             away=self._counting.away,
             ticket=self._counting.ticket,
             regions=settings.region.of,
+            keyring=self.keyring,
             write_log=write_log,
             spans=None if self._exporter is None else self._exporter.spans,
             aside=self._aside,
@@ -135,6 +132,18 @@ class DataPlane:
         self._heard: list[News] = []
         self._stall = _stall_cell(metrics)
         self._expiry()
+
+    def _make_context(self, trusted: TrustedProxies) -> ServerContext:
+        return ServerContext(
+            self.settings.gateway.http,
+            self.clock,
+            self.deadlines,
+            self.metrics,
+            self._journey,
+            asyncio.get_running_loop(),
+            trusted,
+            half_close=self.settings.gateway.client_eof == "ignore",
+        )
 
     @property
     def ready(self) -> bool:
@@ -224,6 +233,7 @@ class DataPlane:
         if self.snapshot is not None:
             for service in self.snapshot.services.values():
                 service.close()
+        await self.keyring.close()
         self._counting.close()
         await self.resolver.close()
         self.deadlines.stop()
@@ -340,44 +350,3 @@ def _stall_cell(metrics: Metrics) -> Cell:
         "Longest time for which compiling the newest snapshot held a worker's loop.",
         merge="max",
     ).cell()
-
-
-class AppServer:
-    """An application of our own on a port of its own: the management port."""
-
-    def __init__(self, context: ServerContext, listener: Listener) -> None:
-        """Own what `serve_app` has started."""
-        self._context = context
-        self._listener = listener
-
-    async def close(self) -> None:
-        """Stop accepting, and end every connection."""
-        self._listener.close()
-        self._context.deadlines.stop()
-        for connection in list(self._context.connections):
-            connection.transport.abort()
-
-
-async def serve_app(
-    sock: socket.socket, handle: Callable[[Exchange], Awaitable[None]], clock: Clock
-) -> AppServer:
-    """Serve `handle` over HTTP/1.1 on a bound socket, with the default bounds."""
-    deadlines = Deadlines(clock)
-    gateway, nobody = Gateway(), TrustedProxies(())
-    entry = answering(handle)
-    context = ServerContext(
-        gateway.http,
-        clock,
-        deadlines,
-        Metrics(),
-        lambda exchange: run(exchange, entry),
-        asyncio.get_running_loop(),
-        nobody,
-    )
-    context.snapshot = None  # type: ignore[assignment]  # the application does not look at it
-    factory = functools.partial(ServerConnection, context)
-    listener = Listener(sock, factory, gateway, nobody, clock)  # type: ignore[arg-type]  # as above
-    context.describe = listener.describe
-    deadlines.start()
-    await listener.start()
-    return AppServer(context, listener)

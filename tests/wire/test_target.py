@@ -171,3 +171,25 @@ def test_anything_else_is_not_a_host(value: bytes) -> None:
     with pytest.raises(Refused) as caught:
         parse_host(value)
     assert caught.value.problem is MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/a/b%2Fc", "/a/b%2Fc"),
+        (b"/a/b%2fc?x=%2F", "/a/b%2Fc"),
+        (b"/a/../b%2f..%2Fc", "/b%2F..%2Fc"),
+    ],
+)
+def test_a_server_that_asks_for_it_gets_encoded_slashes_as_no_separators(
+    target: bytes, path: str
+) -> None:
+    assert parse_target("GET", target, True).path == path
+    with pytest.raises(Refused):
+        parse_target("GET", target)
+
+
+@pytest.mark.parametrize("target", [b"/%5C", b"/%00", b"/%252F", b"/%2", b"/%7F"])
+def test_such_a_server_gets_nothing_else_that_others_do_not(target: bytes) -> None:
+    with pytest.raises(Refused):
+        parse_target("GET", target, True)

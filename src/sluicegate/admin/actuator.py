@@ -6,16 +6,12 @@
     GET /actuator/prometheus          metrics of all workers
     GET /actuator/info                version, region, revision, start
 
-Pages in a browser can be made to ask a loopback port under a name of the attacker's (DNS
-rebinding). So `Host` has to be an IP address, `localhost`, the name of this machine, or the host of
-`management.listen`; every other name is refused with 403.
+Which host names it answers under is told in hosts.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -24,9 +20,9 @@ import msgspec
 
 from sluicegate import __version__
 from sluicegate.admin.exposition import render
+from sluicegate.admin.hosts import DETAIL, Hosts
 from sluicegate.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, UNAVAILABLE, SluicegateError
 from sluicegate.metrics import FamilyDump, Series
-from sluicegate.settings import host_and_port
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -64,8 +60,7 @@ class Actuator:
         """Answer for `replica` on `listen`."""
         self._replica = replica
         self._info = info
-        host, _ = host_and_port(listen)
-        self._names = {"localhost", socket.gethostname().lower(), host.lower()} - {""}
+        self._hosts = Hosts(listen)
         self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "health": self._health,
             "health/liveness": self._liveness,
@@ -79,8 +74,8 @@ class Actuator:
         request = exchange.request
         path = request.path
         page = self._pages.get(path.removeprefix(ROOT)) if path.startswith(ROOT) else None
-        if not self._may_ask(request.host):
-            exchange.refuse(FORBIDDEN, "the management port does not answer under this host name")
+        if not self._hosts.allows(request.host):
+            exchange.refuse(FORBIDDEN, DETAIL)
         elif page is None:
             exchange.refuse(NO_ROUTE)
         elif request.method not in {"GET", "HEAD"}:
@@ -90,15 +85,6 @@ class Actuator:
                 await page(exchange)
             except Silent as error:
                 exchange.refuse(UNAVAILABLE, str(error))
-
-    def _may_ask(self, host: str) -> bool:
-        if host in self._names:
-            return True
-        try:
-            ipaddress.ip_address(host.strip("[]"))
-        except ValueError:
-            return False
-        return True
 
     async def _health(self, exchange: Exchange) -> None:
         status = await self._replica.status()

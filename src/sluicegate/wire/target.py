@@ -8,7 +8,8 @@ form is what routes are matched against, what policies see and what goes to the 
    raw or percent-encoded; spaces; `#`; anything but ASCII.
 2. Escapes of unreserved characters (letters, digits, `-._~`) are decoded; all others stay, with
    their digits in upper case (RFC 3986, section 6.2.2).
-3. Refused: an encoded slash (`%2F`).
+3. Refused: an encoded slash (`%2F`), unless a server of our own asks for it: names in paths of the
+   admin API may hold one. It stays encoded then, so that it is never taken for a separator.
 4. Refused: what becomes `.`, `/`, `\`, `%` or a control character when decoded twice (`%252e`).
 5. Repeated slashes become one, as nginx `merge_slashes` does.
 6. Dot segments are removed (RFC 3986, section 5.2.4), after step 2 and 5. Climbing above the root
@@ -66,11 +67,11 @@ class Target(NamedTuple):
     query: bytes | None
 
 
-def parse_target(method: str, target: bytes) -> Target:
+def parse_target(method: str, target: bytes, slashes: bool = False) -> Target:  # noqa: FBT001, FBT002 - hot path
     """Parse any of the four forms of RFC 9112, section 3.2.
 
     Raises Refused: BAD_TARGET, or NOT_IMPLEMENTED for CONNECT. `*` is for OPTIONS only; routes see
-    it as the path `*`, which `/**` alone takes.
+    it as the path `*`, which `/**` alone takes. `slashes` keeps encoded ones.
     """
     if method == "CONNECT":
         raise Refused(NOT_IMPLEMENTED, "CONNECT is not served")
@@ -79,7 +80,7 @@ def parse_target(method: str, target: bytes) -> Target:
         if raw:
             return Target(None, raw.decode("ascii"), query if mark else None)
     if target.startswith(b"/"):
-        return _origin_form(None, target)
+        return _origin_form(None, target, slashes)
     if target == b"*" and method == "OPTIONS":
         return Target(None, "*", None)
     absolute = ABSOLUTE.fullmatch(target)
@@ -92,12 +93,12 @@ def parse_target(method: str, target: bytes) -> Target:
         raise Refused(BAD_TARGET, "the URL's host is malformed") from error
     if not rest and method == "OPTIONS":  # RFC 9112, section 3.2.4
         return Target(authority, "*", None)
-    return _origin_form(authority, rest if rest.startswith(b"/") else b"/" + rest)
+    return _origin_form(authority, rest if rest.startswith(b"/") else b"/" + rest, slashes)
 
 
-def _origin_form(host: bytes | None, target: bytes) -> Target:
+def _origin_form(host: bytes | None, target: bytes, slashes: bool) -> Target:  # noqa: FBT001 - same
     raw, mark, query = target.partition(b"?")
-    path = normalise(raw).decode("ascii")
+    path = normalise(raw, slashes=slashes).decode("ascii")
     if not mark:
         return Target(host, path, None)
     if FORBIDDEN_IN_QUERY.search(query):
@@ -105,15 +106,18 @@ def _origin_form(host: bytes | None, target: bytes) -> Target:
     return Target(host, path, query)
 
 
-def normalise(path: bytes) -> bytes:
-    """Bring a path that starts with `/` into its one form; raises Refused BAD_TARGET."""
+def normalise(path: bytes, *, slashes: bool = False) -> bytes:
+    """Bring a path that starts with `/` into its one form; raises Refused BAD_TARGET.
+
+    `slashes` keeps encoded slashes, encoded.
+    """
     if FORBIDDEN.search(path):
         raise Refused(
             BAD_TARGET,
             "the path holds a space, backslash, `#`, a control character or is not ASCII",
         )
     if b"%" in path:
-        path = ESCAPE.sub(_unescape, path)
+        path = ESCAPE.sub(_unescape_names if slashes else _unescape, path)
         if DOUBLY_ENCODED.search(path):
             raise Refused(BAD_TARGET, "the path is percent-encoded twice")
     path = SLASHES.sub(b"/", path)
@@ -130,6 +134,11 @@ def _unescape(escape: re.Match[bytes]) -> bytes:
     if code in b"/\\" or code < 0x20 or code == 0x7F:  # noqa: PLR2004 - ASCII's control characters
         raise Refused(BAD_TARGET, "the path holds an encoded slash, backslash or control character")
     return b"%" + digits.upper()
+
+
+def _unescape_names(escape: re.Match[bytes]) -> bytes:
+    digits = escape[1]
+    return b"%2F" if digits is not None and digits.upper() == b"2F" else _unescape(escape)
 
 
 def _without_dot_segments(path: bytes) -> bytes:

@@ -58,6 +58,7 @@ class ServerContext:
         self.deadlines = deadlines
         self.journey = journey
         self.half_close = half_close
+        self.slashes = False  # whether encoded ones are kept in paths (wire/target.py)
         self.trusted = trusted
         self.draining = False
         self.snapshot: Snapshot

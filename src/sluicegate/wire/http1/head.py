@@ -93,8 +93,18 @@ class Head:
                 raise Refused(MALFORMED, "a header name with an underscore")
             self.headers.append((name, value))
 
-    def request(self, method: str, version: str, client: Client, context: IdSource) -> Request:
-        """Build the request, without forwarding fields and body. Raises Refused."""
+    def request(
+        self,
+        method: str,
+        version: str,
+        client: Client,
+        context: IdSource,
+        slashes: bool = False,  # noqa: FBT001, FBT002 - hot path
+    ) -> Request:
+        """Build the request, without forwarding fields and body. Raises Refused.
+
+        `slashes` keeps encoded slashes in the path.
+        """
         if version != "1.1":
             if version != "1.0":
                 raise Refused(VERSION_NOT_SUPPORTED)
@@ -102,7 +112,7 @@ class Head:
                 raise Refused(MALFORMED, "chunked framing in HTTP/1.0")
         if self.expect is not None and self.expect.lower() != b"100-continue":
             raise Refused(EXPECTATION_FAILED, "only 100-continue is understood")
-        host, path, query = parse_target(method, self.target)
+        host, path, query = parse_target(method, self.target, slashes)
         if not self.host and version != "1.0":
             raise Refused(MALFORMED, "no Host header")
         authority = host or self.host or b""

@@ -158,7 +158,7 @@ class RequestReader(ResponseWriter):
         plain = head.named is None and parser.should_keep_alive()
         version = "1.1" if plain else parser.get_http_version()
         method = context.methods[parser.get_method()]
-        request = head.request(method, version, client, context.ids)
+        request = head.request(method, version, client, context.ids, context.slashes)
         request.client_ip = self._forwarding.add_to(
             request.headers, head.forwarded, request.authority
         )

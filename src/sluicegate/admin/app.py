@@ -1,0 +1,146 @@
+"""The admin API as an ASGI application: its frame, and the controllers it is given.
+
+    /admin/openapi.json    the schema, OpenAPI 3.1
+    /admin/docs            the same as a page, with nothing from elsewhere
+    /admin/v1/…            controllers, behind door.py and idempotency.py
+
+Schema and page ask for no token: they say what is public, nothing of this installation, and a
+browser has no way to send one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from sluicegate.admin.audit import Audit
+from sluicegate.admin.docs_page import content_security_policy
+from sluicegate.admin.door import Door
+from sluicegate.admin.idempotency import Idempotency
+from sluicegate.admin.identity import provide_who
+from sluicegate.admin.openapi import SchemaPages, described, openapi_config, query_parameters
+from sluicegate.admin.problems import answer
+from sluicegate.admin.replicas import Replicas
+from sluicegate.admin.sign_in import SignIn
+from sluicegate.admin.token_pages import TokenPages
+from sluicegate.admin.whoami import WhoAmI
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litestar.types import (
+        ASGIApp,
+        ControllerRouterHandler,
+        Middleware,
+        Receive,
+        Scope,
+        Send,
+    )
+
+    from sluicegate.admin.bridge import Message
+    from sluicegate.admin.bridge import Receive as AnyReceive
+    from sluicegate.admin.bridge import Send as AnySend
+    from sluicegate.admin.control import Control
+    from sluicegate.admin.door import Known
+    from sluicegate.clock import Clock
+    from sluicegate.metrics import Metrics
+
+ROOT: Final = "/admin/v1"
+MAX_BODY: Final = 16 * 2**20
+"""Bytes that the application itself takes; the bridge bounds most paths further."""
+
+
+class Frame(NamedTuple):
+    """What the API needs beside `Control`.
+
+    `token_file` holds the first admin token; `plain` takes tokens of other machines over plain
+    HTTP.
+    """
+
+    clock: Clock
+    metrics: Metrics
+    token_file: Path | None
+    plain: bool
+
+
+class Api:
+    """The application; each answer says that it is neither to be kept nor to be framed."""
+
+    def __init__(self, app: Litestar, sign_in: SignIn) -> None:
+        """Answer by `app`."""
+        self.litestar = app
+        self._sign_in = sign_in
+        self._fixed = [
+            (b"cache-control", b"no-store"),
+            (b"content-security-policy", content_security_policy().encode()),
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+    def forget(self, tokens: Iterable[str]) -> None:
+        """Look again for tokens that have changed."""
+        self._sign_in.tokens.forget(tokens)
+
+    async def __call__(self, scope: Message, receive: AnyReceive, send: AnySend) -> None:
+        """Answer one request (ASGI)."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *self._fixed]
+            await send(message)
+
+        await self.litestar(
+            cast("Scope", scope), cast("Receive", receive), cast("Send", with_headers)
+        )
+
+
+def build(control: Control, controllers: Sequence[ControllerRouterHandler], frame: Frame) -> Api:
+    """Return the application, with `controllers` below `/admin/v1` beside those of this package."""
+    sign_in = SignIn(control, frame.clock, frame.metrics, frame.token_file, plain=frame.plain)
+    pages = SchemaPages()
+    known: dict[tuple[str, str], frozenset[str]] = {}
+    router = Router(
+        ROOT,
+        route_handlers=[WhoAmI, TokenPages, Audit, Replicas, *controllers],
+        dependencies=_dependencies(control, frame),
+        middleware=_middleware(control, sign_in, known),
+    )
+    app = Litestar(
+        [router, *pages.handlers()],
+        exception_handlers={Exception: answer},
+        openapi_config=openapi_config(),
+        request_max_body_size=MAX_BODY,
+        logging_config=None,
+        debug=False,
+    )
+    schema = described(app.openapi_schema.to_schema())
+    known |= query_parameters(schema)
+    pages.draw(schema)
+    return Api(app, sign_in)
+
+
+def _dependencies(control: Control, frame: Frame) -> dict[str, Any]:
+    return {
+        "who": Provide(provide_who, sync_to_thread=False),
+        "control": Provide(lambda: control, sync_to_thread=False),
+        "clock": Provide(lambda: frame.clock, sync_to_thread=False),
+    }
+
+
+def _middleware(control: Control, sign_in: SignIn, known: Known) -> list[Middleware]:
+    """Return what stands before every handler, outermost first.
+
+    As functions: Litestar copies deeply whatever else it is given, once per handler.
+    """
+    under_way: set[tuple[str, str]] = set()
+
+    def door(app: ASGIApp) -> ASGIApp:
+        return Door(app, sign_in, known)
+
+    def idempotency(app: ASGIApp) -> ASGIApp:
+        return Idempotency(app, control, under_way)
+
+    return [door, idempotency]

@@ -1,0 +1,22 @@
+"""The controllers of resources, as `app.build` is given them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sluicegate.admin.bulk import Apply, Export
+from sluicegate.admin.keys import Keys
+from sluicegate.admin.policies import Policies
+from sluicegate.admin.resources import Consumers, Plans, Routes, Services, Teams
+from sluicegate.admin.secrets import SecretRotation, Secrets
+
+if TYPE_CHECKING:
+    from litestar import Controller
+
+
+def controllers() -> list[type[Controller]]:
+    """Return those of every kind of resource."""
+    return [
+        Services, Plans, Teams, Consumers, Routes, Policies, Keys, Secrets, SecretRotation, Apply,
+        Export,
+    ]  # fmt: skip

@@ -1,0 +1,159 @@
+"""The schema of the admin API: what Litestar draws from the handlers, and what holds for all.
+
+Every operation may be refused with a problem (RFC 9457), every one below `/admin/v1` wants a token,
+every POST takes an `Idempotency-Key`. Litestar's own pages load scripts from elsewhere; they are
+shut, and ours take their place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from litestar import MediaType, Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from sluicegate import __version__
+from sluicegate.admin.docs_page import page
+from sluicegate.admin.problems import MEDIA
+
+if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
+    from litestar.types import ControllerRouterHandler
+
+METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+PROBLEM: Final = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457. Match on `type`; `detail` is for people.",
+    "required": ["type", "title", "status", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with which field, by its path.",
+            "items": {
+                "type": "object",
+                "required": ["path", "message"],
+                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "instance": {"type": "string"},
+    },
+}
+IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "With the same one the same request is done once; kept for a day.",
+    "schema": {"type": "string", "pattern": "^[!#-\\[\\]-~]{1,255}$"},
+}
+NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$"
+"""Of resources; `/` is sent as `%2F`."""
+CHANGES: Final = {"$ref": "#/components/schemas/ShownChanges"}
+REFUSALS: Final = {
+    "4XX": "The request was refused; nothing was changed.",
+    "503": "The store cannot be reached, or cannot be written to now.",
+}
+
+
+def openapi_config() -> OpenAPIConfig:
+    """Return the configuration of Litestar's schema, its own pages shut."""
+    return OpenAPIConfig(
+        title="Sluicegate admin API",
+        version=__version__,
+        use_handler_docstrings=True,
+        render_plugins=[JsonRenderPlugin()],
+        openapi_router=Router(
+            "/admin/litestar", route_handlers=[], include_in_schema=False, guards=[_shut]
+        ),
+    )
+
+
+class SchemaPages:
+    """The schema and the page; both are drawn once, since that takes 50 ms of the loop."""
+
+    def __init__(self) -> None:
+        """Show nothing before `draw`."""
+        self._json = b""
+        self._html = ""
+
+    def draw(self, schema: dict[str, Any]) -> None:
+        """Take a whole schema."""
+        self._json = msgspec.json.encode(schema)
+        self._html = page(schema)
+
+    def handlers(self) -> list[ControllerRouterHandler]:
+        """Return what answers with them."""
+
+        @get("/admin/openapi.json", include_in_schema=False, sync_to_thread=False)
+        def schema() -> Response[bytes]:
+            return Response(self._json, media_type=MediaType.JSON)
+
+        @get("/admin/docs", include_in_schema=False, sync_to_thread=False)
+        def docs() -> Response[str]:
+            return Response(self._html, media_type=MediaType.HTML)
+
+        return [schema, docs]
+
+
+def query_parameters(schema: dict[str, Any]) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the names of query parameters by (path, method)."""
+    return {
+        (path, method.upper()): frozenset(
+            parameter["name"]
+            for parameter in item[method].get("parameters", ())
+            if parameter["in"] == "query"
+        )
+        for path, item in schema["paths"].items()
+        for method in METHODS & item.keys()
+    }
+
+
+def described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add to a schema what holds for every operation."""
+    components = schema.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "An admin token, `sga_…`."}
+    }
+    schema["security"] = [{"token": []}]
+    for shape in components["schemas"].values():
+        if "properties" in shape:
+            shape.setdefault("additionalProperties", False)  # as every struct of ours
+    for item in schema["paths"].values():
+        for method in METHODS & item.keys():
+            _complete(method, item[method])
+    return schema
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    for parameter in operation.get("parameters", ()):
+        if (parameter["in"], parameter["name"]) == ("path", "name"):
+            parameter["schema"].setdefault("pattern", NAME)
+    responses.pop("400", None)  # Litestar's own shape, which no answer here has
+    responses.get("204", {}).pop("content", None)  # RFC 9110, section 15.3.5
+    if any(parameter["name"] == "dry_run" for parameter in operation.get("parameters", ())):
+        _add_dry_run(responses["200"]["content"]["application/json"])
+    for status, description in REFUSALS.items():
+        content = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses[status] = {"description": description, "content": content}
+    if method == "post":
+        operation["parameters"] = [*operation.get("parameters", ()), IDEMPOTENCY_KEY]
+
+
+def _add_dry_run(answer: dict[str, Any]) -> None:
+    """Let an answer be what a dry run says, where the status is that of what was done too."""
+    if answer["schema"] != CHANGES:
+        answer["schema"] = {"anyOf": [answer["schema"], CHANGES]}
+
+
+def _shut(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:  # noqa: ARG001 - a guard's signature
+    raise NotFoundException

@@ -1,0 +1,36 @@
+"""Who may do what through the admin API.
+
+| role | reads | changes |
+|---|---|---|
+| `viewer` | all but secrets and tokens | nothing |
+| `operator` | the same | services, routes, plans, policies, teams, consumers, keys |
+| `admin` | everything (a secret's value is never shown) | everything |
+
+A token of a team is good for the consumers and keys of that team, and for nothing else: no role
+gives it more. Those of others do not exist for it (404).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Role = Literal["viewer", "operator", "admin"]
+Verb = Literal["read", "write"]
+
+ROLES: Final = get_args(Role)
+OF_A_TEAM: Final = frozenset({"consumer", "key"})
+"""Kinds that a token of a team is good for."""
+FOR_ADMINS: Final = frozenset({"token", "secret"})
+"""Kinds that only the role `admin` reads and changes."""
+Kind = Literal["service", "route", "plan", "policies", "team", "consumer", "key", "token", "secret"]
+KINDS: Final = frozenset(get_args(Kind))
+"""Everything that is stored. `audit` and `replicas` may be asked for beside them."""
+
+
+def allows(role: Role, team: str | None, verb: Verb, kind: str) -> bool:
+    """Say whether a token of this role and team is good for that."""
+    if team is not None and kind not in OF_A_TEAM:
+        return False
+    if kind in FOR_ADMINS:
+        return role == "admin"
+    return verb == "read" or (role != "viewer" and kind in KINDS)

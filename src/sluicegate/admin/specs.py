@@ -1,0 +1,56 @@
+"""What a body says that a resource is to be: read strictly, checked alone, in canonical form."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sluicegate.admin.parameters import NAME
+from sluicegate.admin.problems import Invalid, invalid
+from sluicegate.admin.representation import SECTIONS, SOLE
+from sluicegate.errors import BAD_CONTENT, ConfigError, Refused
+from sluicegate.snapshot import stored
+from sluicegate.snapshot.places import written
+
+if TYPE_CHECKING:
+    from sluicegate.admin.control import Control
+
+EXPECTED: Final = "expected up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"
+
+
+class _Body(msgspec.Struct):
+    spec: msgspec.Raw
+
+
+def canonical(control: Control, kind: str, name: str, spec: object) -> bytes:
+    """Return the canonical JSON of a spec: JSON (bytes), or what it stands for. Raises Invalid."""
+    made = control.parse_spec(kind, spec, name)
+    if isinstance(made, bytes):
+        return made
+    raise Invalid(made)
+
+
+def plain(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read JSON strictly. Raises Invalid."""
+    try:
+        return stored.read(raw)
+    except ConfigError as error:
+        raise Invalid(error.faults) from None
+
+
+def spec_in(body: bytes) -> bytes:
+    """Return the JSON of the member `spec` of a body, as it was written."""
+    try:
+        return bytes(msgspec.json.decode(body, type=_Body).spec)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Refused(BAD_CONTENT, "expected an object with `spec`") from error
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise Invalid for what cannot be a name. Of `policies` there is one, without a name."""
+    if kind == "policies" and name == SOLE:
+        return
+    if not re.match(NAME, name):
+        raise invalid(written((SECTIONS[kind], name)), EXPECTED)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from sluicegate.admin.controllers import controllers
+from sluicegate.admin.openapi import METHODS
+from support.admin_frame import frame
+
+
+def schema(folder: Path) -> dict[str, Any]:
+    async def work() -> dict[str, Any]:
+        async with frame(folder, controllers()) as api:
+            answer = await api.get("/admin/openapi.json", token=None)
+            assert answer.headers["content-type"] == "application/json"
+            again = await api.get("/admin/openapi.json", token=None)
+            assert again.text == answer.text
+            found: dict[str, Any] = answer.json()
+            return found
+
+    return asyncio.run(work())
+
+
+def operations(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (method, item[method])
+        for item in found["paths"].values()
+        for method in METHODS & item.keys()
+    ]
+
+
+def test_the_schema_is_openapi_3_1_and_wants_a_token(tmp_path: Path) -> None:
+    found = schema(tmp_path)
+    assert found["openapi"].startswith("3.1")
+    assert found["security"] == [{"token": []}]
+    assert "/admin/v1/tokens/{name}" in found["paths"]
+    assert all(path.startswith("/admin/v1/") for path in found["paths"])
+
+
+def test_every_operation_may_be_refused_with_a_problem(tmp_path: Path) -> None:
+    for _, operation in operations(schema(tmp_path)):
+        assert operation["summary"]
+        assert "400" not in operation["responses"]
+        for status in ("4XX", "503"):
+            content = operation["responses"][status]["content"]
+            assert list(content) == ["application/problem+json"]
+
+
+def test_every_post_takes_an_idempotency_key_once(tmp_path: Path) -> None:
+    for method, operation in operations(schema(tmp_path)):
+        names = [parameter["name"] for parameter in operation.get("parameters", ())]
+        assert names.count("Idempotency-Key") == (method == "post")
+
+
+def test_bounds_of_parameters_are_in_the_schema(tmp_path: Path) -> None:
+    for parameter in schema(tmp_path)["paths"]["/admin/v1/audit"]["get"]["parameters"]:
+        if parameter["name"] == "limit":
+            assert (parameter["schema"]["minimum"], parameter["schema"]["maximum"]) == (1, 1000)
+
+
+def test_an_answer_without_a_body_has_none_in_the_schema(tmp_path: Path) -> None:
+    found = [operation["responses"].get("204") for _, operation in operations(schema(tmp_path))]
+    assert any(found)
+    assert all("content" not in answer for answer in found if answer)
+
+
+def test_what_a_dry_run_says_is_in_the_schema_of_every_operation_that_has_one(
+    tmp_path: Path,
+) -> None:
+    changes = {"$ref": "#/components/schemas/ShownChanges"}
+    asked = 0
+    for _, operation in operations(schema(tmp_path)):
+        if any(parameter["name"] == "dry_run" for parameter in operation.get("parameters", ())):
+            shape = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            assert changes in (shape, *shape.get("anyOf", ()))
+            asked += 1
+    assert asked > 10
+
+
+def test_names_in_paths_and_unknown_fields_are_as_strict_as_the_handlers(tmp_path: Path) -> None:
+    found = schema(tmp_path)
+    (name,) = found["paths"]["/admin/v1/routes/{name}"]["get"]["parameters"]
+    assert name["schema"]["pattern"].startswith("^[A-Za-z0-9_]")
+    assert found["components"]["schemas"]["TokenSpec"]["additionalProperties"] is False
+
+
+def test_litestars_own_pages_are_shut(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with frame(tmp_path) as api:
+            for path in ("", "/", "/openapi.json", "/swagger"):
+                answer = await api.get("/admin/litestar" + path)
+                assert answer.status_code == 404
+                assert answer.headers["content-type"] == "application/problem+json"
+
+    asyncio.run(work())
