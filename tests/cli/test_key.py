@@ -1,4 +1,4 @@
-"""`sluicegate key`."""
+"""`sluicegate key`, but `offline`."""
 
 from __future__ import annotations
 
@@ -6,35 +6,78 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from sluicegate.cli import application
-from sluicegate.snapshot.keys import digest
-
-PEPPER = "p" * 32
+from sluicegate.cli.exits import Exit
+from support.command_line import Administered
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(application(), ["key", *arguments])
-    return result.exit_code, result.output
+@pytest.fixture
+def acme(gateway: Administered) -> str:
+    gateway.lines("consumer", "set", "acme", "description=x")
+    return "acme"
 
 
-def test_the_hash_is_that_of_the_key_under_the_pepper(tmp_path: Path) -> None:
-    (tmp_path / "pepper").write_text(PEPPER + "\n")
-    code, output = run("--pepper-file", str(tmp_path / "pepper"), "--pepper", "p1")
-    assert code == 0
-    found = re.fullmatch(r"key:  (sg_local_\w+)\nhash: p1:([0-9a-f]{64})\n", output)
+def test_a_key_is_shown_once_and_never_again(gateway: Administered, acme: str) -> None:
+    result = gateway.run("key", "create", "--consumer", acme, "--scope", "a:read")
+    found = re.fullmatch(r"name:  (sg_local_\w{8})\nkey:   (sg_local_\w{57})\n", result.stdout)
     assert found is not None
-    assert found[2] == digest(PEPPER.encode(), found[1].encode()).hex()
+    name, key = found.groups()
+    assert key.startswith(name)
+    shown = gateway.run("key", "show", name).stdout + gateway.run("key", "list", "--json").stdout
+    shown += gateway.run("history", "key", name, "--full").stdout
+    assert name in shown
+    assert "scopes: a:read" in shown
+    assert key[len(name) :] not in shown
+    assert "hash" not in shown
 
 
-@pytest.mark.parametrize(("content", "said"), [("short", "at least 32"), (None, "cannot be read")])
-def test_a_pepper_that_cannot_be_used_is_an_error(
-    tmp_path: Path, content: str | None, said: str
-) -> None:
-    if content is not None:
-        (tmp_path / "pepper").write_text(content)
-    code, output = run("--pepper-file", str(tmp_path / "pepper"))
-    assert code == 1
-    assert said in output
-    assert "short" not in output
+def test_a_key_has_the_rights_that_it_is_given(gateway: Administered, acme: str) -> None:
+    made = gateway.said(
+        "key", "create", "--consumer", acme, "--description", "of a job", "--route", "orders/*",
+        "--route", "x", "--method", "GET", "--ip-range", "10.0.0.0/8",
+        "--expires", "2100-01-31T02:00:00+02:00",
+    )  # fmt: skip
+    assert made["spec"] == {
+        "consumer": acme, "description": "of a job", "routes": ["orders/*", "x"],
+        "methods": ["GET"], "ip_ranges": ["10.0.0.0/8"], "expires": "2100-01-31T00:00:00Z",
+    }  # fmt: skip
+
+
+def test_a_key_may_go_to_a_file_instead(gateway: Administered, acme: str, tmp_path: Path) -> None:
+    file = tmp_path / "acme.key"
+    made = gateway.said("key", "create", "--consumer", acme, "--key-file", file)
+    assert made["key"] is None
+    assert file.read_text().startswith(made["name"])
+
+
+def test_keys_are_found_by_their_consumer(gateway: Administered, acme: str) -> None:
+    gateway.lines("consumer", "set", "other", "description=x")
+    name = gateway.said("key", "create", "--consumer", "other")["name"]
+    head, row = gateway.lines("key", "list", "--consumer", "other")
+    assert head.split()[:4] == ["NAME", "CONSUMER", "EXPIRES", "LAST_USED"]
+    assert row.split()[:2] == [name, "other"]
+    assert acme not in row
+
+
+def test_a_rotated_key_is_good_beside_the_new_one(gateway: Administered, acme: str) -> None:
+    old = gateway.said("key", "create", "--consumer", acme, "--scope", "a")["name"]
+    result = gateway.run("key", "rotate", old, "--overlap", "1h")
+    assert result.exit_code == 0
+    assert f"{old} is good for another 1h" in result.stderr
+    new = result.stdout.splitlines()[0].split()[1]
+    assert gateway.said("key", "show", new)["spec"]["scopes"] == ["a"]
+    assert gateway.said("key", "show", old)["spec"]["expires"]
+
+
+def test_revoking_asks_and_is_final(gateway: Administered, acme: str) -> None:
+    name = gateway.said("key", "create", "--consumer", acme)["name"]
+    assert gateway.run("key", "revoke", name).exit_code == Exit.USAGE
+    assert gateway.said("key", "revoke", name, "--yes") == {"revoked": name}
+    assert gateway.run("key", "show", name).exit_code == Exit.REFUSED
+
+
+def test_nobody_unknown_gets_a_key(gateway: Administered) -> None:
+    result = gateway.run("key", "create", "--consumer", "nobody")
+    assert result.exit_code == Exit.REFUSED
+    assert "there is no consumer `nobody`" in result.stderr
+    assert gateway.run("key", "create").exit_code == Exit.USAGE

@@ -1,40 +1,61 @@
-"""The command line: one file per sub-command."""
+"""The command line: one file per sub-command, or per group of them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
 from sluicegate import __version__
 
+HERE: Final = ("run", "check", "migrate", "doctor", "quickstart", "schema")
+"""Commands that ask no gateway, each in the module of its name."""
+REMOTE: Final = ("apply", "diff", "export", "history", "rollback", "audit")
+"""Commands that ask a running gateway."""
+KINDS: Final = ("service", "plan", "team", "route")
+"""Kinds whose commands are all the same."""
+GROUPS: Final = ("consumer", "key", "token", "secret")
+HIDDEN: Final = ("reference",)
+COMMANDS: Final = (*HERE, *REMOTE, *KINDS, *GROUPS, *HIDDEN)
 
-def application() -> typer.Typer:
-    """Build the command line application."""
-    # Imported here, so that importing one sub-command's module does not import them all.
-    from sluicegate.cli.check import check  # noqa: PLC0415 - see above
-    from sluicegate.cli.key import key  # noqa: PLC0415 - see above
-    from sluicegate.cli.quickstart import quickstart  # noqa: PLC0415 - see above
-    from sluicegate.cli.reference import reference  # noqa: PLC0415 - see above
-    from sluicegate.cli.run import run  # noqa: PLC0415 - see above
-    from sluicegate.cli.schema import schema  # noqa: PLC0415 - see above
+
+def application(named: str = "") -> typer.Typer:
+    """Build the command line application: of all commands only the one that is `named`, if any.
+
+    To import what all others need would take longer than most of them.
+    """
+    from sluicegate.cli.exits import epilog  # noqa: PLC0415 - importing one command imports no other
 
     app = typer.Typer(
         name="sluicegate",
-        add_completion=False,
         pretty_exceptions_enable=False,
         help="An API gateway whose limits, failures and costs are stated and tested.",
+        epilog=epilog(),
     )
-    for command in (run, check, key, quickstart, schema):
-        app.command()(command)
-    app.command(hidden=True)(reference)
+    for name in [named] if named in COMMANDS else COMMANDS:
+        _add(app, name)
     app.callback(invoke_without_command=True)(_options)
     return app
 
 
 def main() -> None:
     """Run the command that the arguments name; the program `sluicegate`."""
-    application()()
+    application(sys.argv[1] if len(sys.argv) > 1 else "")()
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    module = import_module(f"sluicegate.cli.{'resource' if name in KINDS else name}")
+    if name in KINDS:
+        app.add_typer(module.group(name), name=name)
+    elif name in GROUPS:
+        app.add_typer(module.group(), name=name)
+    elif name in REMOTE:
+        remote = import_module("sluicegate.cli.remote").remote
+        app.command(name)(remote(getattr(module, name)))
+    else:
+        app.command(name, hidden=name in HIDDEN)(getattr(module, name))
 
 
 def _options(

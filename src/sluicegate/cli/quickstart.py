@@ -24,9 +24,11 @@ from sluicegate.cli import quickstart_upstream
 from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError, Fault, SluicegateError
 from sluicegate.model.key import new_key
-from sluicegate.settings import host_and_port
+from sluicegate.settings import Settings, host_and_port
+from sluicegate.settings.store import NO_STORE
 from sluicegate.snapshot.document import decode
 from sluicegate.snapshot.load import Loaded, load
+from sluicegate.store.bootstrap import token_file
 
 KEY_FILE = Path("../.sluicegate/quickstart.key")
 """From the configuration's folder; the configuration names the same file."""
@@ -46,9 +48,18 @@ WELCOME = """
           for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' \\
             -H 'X-API-Key: {key}' http://{gateway}/api/hello; done; echo
 
-  Configuration: {file}    Metrics: http://{management}/actuator/prometheus
+{changing}  Configuration: {file}    Metrics: http://{management}/actuator/prometheus
   Ctrl-C ends it.
 """
+
+CHANGING = """\
+  What you change while it runs is kept in {folder}, and is there again after a restart.
+    try   {program} key list{options}
+          (with the admin token in {token_file}; README.md goes on from here)
+
+"""
+USUAL_MANAGEMENT, USUAL_TOKEN_FILE = "127.0.0.1:9090", Path(".sluicegate/admin.token")
+"""Where the command line looks unless told."""
 
 
 class PortBusy(SluicegateError):
@@ -57,7 +68,10 @@ class PortBusy(SluicegateError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is known before anything runs. Addresses are `host:port`."""
+    """What is known before anything runs. Addresses are `host:port`.
+
+    `changing` says what can be changed while it runs; empty where there is no store.
+    """
 
     file: Path
     key: str
@@ -65,6 +79,7 @@ class Prepared:
     gateway: str
     management: str
     upstream: str
+    changing: str
 
 
 def quickstart(
@@ -95,7 +110,8 @@ def prepare(file: Path, environ: Mapping[str, str]) -> Prepared:
     require_free(gateway, "SLUICEGATE_GATEWAY_LISTEN")
     require_free(management, "SLUICEGATE_MANAGEMENT_LISTEN")
     require_free(upstream, f"`services.{SERVICE}.targets` in {file}")
-    return Prepared(file, key, key_file, gateway, management, upstream)
+    changing = _changing(loaded.settings)
+    return Prepared(file, key, key_file, gateway, management, upstream, changing)
 
 
 async def serve(prepared: Prepared) -> int:
@@ -162,6 +178,24 @@ def require_free(address: str, setting: str) -> None:
                 f"cannot listen on {address}: {error.strerror}. End what listens there, "
                 f"or choose another address: {setting}"
             ) from error
+
+
+def _changing(settings: Settings) -> str:
+    """Say how what runs can be changed."""
+    path = token_file(settings)
+    if settings.store.url == NO_STORE or path is None:
+        return ""
+    options = ""
+    if settings.management.listen != USUAL_MANAGEMENT:
+        options += f" --url http://{settings.management.listen}"
+    if path != USUAL_TOKEN_FILE:
+        options += f" --token-file {path}"
+    return CHANGING.format(
+        folder=settings.data_dir,
+        program=os.path.relpath(Path(sys.executable).with_name("sluicegate")),
+        options=options,
+        token_file=path,
+    )
 
 
 def _target(loaded: Loaded) -> str:

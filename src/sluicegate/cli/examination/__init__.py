@@ -1,0 +1,1 @@
+"""What `sluicegate doctor` looks at, one file for each."""

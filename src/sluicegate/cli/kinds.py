@@ -1,0 +1,46 @@
+"""Kinds of what the gateway keeps, as they are written on a command line and in URLs."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+from urllib.parse import quote
+
+from sluicegate.cli.exits import CommandFailed, Exit
+
+Versioned = Literal["service", "plan", "team", "consumer", "route", "policies"]
+"""Kinds whose revisions can be shown and brought back."""
+Recorded = Literal["service", "plan", "team", "consumer", "route", "policies", "key", "secret"]
+"""Kinds whose resources have a history each."""
+Audited = Literal[
+    "service", "plan", "team", "consumer", "route", "policies", "key", "secret", "token"
+]
+"""Everything that is stored."""
+
+PLURALS: Final = {
+    "service": "services",
+    "plan": "plans",
+    "team": "teams",
+    "consumer": "consumers",
+    "route": "routes",
+    "policies": "policies",
+    "key": "keys",
+    "secret": "secrets",
+    "token": "tokens",
+}
+SECTIONS: Final = ("services", "plans", "teams", "consumers", "routes", "policies")
+"""What can be declared and applied, as sections of a file, in the order of `export`."""
+
+
+def named(kind: str, name: str) -> str:
+    """Return the name of a resource as it was given; of `policies` there is one, without a name.
+
+    Raises CommandFailed where it is missing.
+    """
+    if kind != "policies" and not name:
+        raise CommandFailed(Exit.USAGE, f"expected the name of a {kind}")
+    return "" if kind == "policies" else name
+
+
+def path_of(kind: str, name: str = "") -> str:
+    """Return where a kind, or one of it, is: `/consumers/acme`. A `/` in a name is `%2F`."""
+    return f"/{PLURALS[kind]}" + (f"/{quote(name, safe='')}" if name else "")
