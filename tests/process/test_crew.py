@@ -17,11 +17,13 @@ from sluicegate.process.crew import MANAGEMENT, WORKER, Crew
 from sluicegate.process.loading import Configuration
 from sluicegate.process.slot import Timings
 from sluicegate.settings import Settings
+from sluicegate.settings.store import Store
 from sluicegate.snapshot.document import Resources
 from sluicegate.upstream.health.news import News
 from support.mock_clock import MockClock
 
 Heard = Callable[[messages.AnyMessage], None]
+ALONE = Settings(store=Store(url="none"))
 FIRST = Resources.of({("route", "a"): b"1"})
 SECOND = Resources.of({("route", "a"): b"2"})
 SERVED = Resources.of({("route", "a"): b"1", ("service", "s"): b"3"})
@@ -132,8 +134,9 @@ def scenario(monkeypatch: pytest.MonkeyPatch) -> Scenario:
         monkeypatch.setattr(crew_module, "start_child", made.start)
         socket = SimpleNamespace(fileno=lambda: 5)
         setup = SimpleNamespace(
-            configuration=Configuration(Settings(), FIRST, b""),
-            settings=Settings(),
+            configuration=Configuration(ALONE, FIRST, b""),
+            settings=ALONE,
+            stores=False,
             sockets=[socket, socket],
             management=socket,
             clock=made.clock,

@@ -19,6 +19,7 @@ from sluicegate.process.management import Hub
 from sluicegate.process.status import ReloadStatus, Status, WorkerStatus
 from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Settings
+from sluicegate.settings.store import Store
 from sluicegate.snapshot.document import Resources, encode
 from sluicegate.upstream.health.news import News
 from support.certificates import Authority
@@ -27,6 +28,7 @@ from support.ports import free_port, listening_socket
 from support.raw_http import get
 from support.upstreams import Upstream, answering, response
 
+ALONE = Settings(store=Store(url="none"))
 STATUS = Status(
     live=True,
     ready=True,
@@ -97,7 +99,7 @@ def test_the_process_serves_what_its_supervisor_answers_and_ends_with_the_channe
         with listening_socket() as sock:
             number = sock.fileno()
             child = await start_child(management.__name__, [], [number], on_message)
-            child.send(messages.Start(pack_settings(Settings()), -1, [number], 0.1, 10, 1))
+            child.send(messages.Start(pack_settings(ALONE), -1, [number], 0.1, 10, 1))
             await ready.wait()
             port = sock.getsockname()[1]
             health = await asyncio.to_thread(get, port, "/actuator/health", host="127.0.0.1")
@@ -124,7 +126,7 @@ async def process() -> AsyncIterator[tuple[Child, asyncio.Queue[messages.AnyMess
         number = sock.fileno()
         child = await start_child(management.__name__, [], [number], on_message)
         try:
-            child.send(messages.Start(pack_settings(Settings()), -1, [number], 0.1, 10, 1))
+            child.send(messages.Start(pack_settings(ALONE), -1, [number], 0.1, 10, 1))
             assert isinstance(await said.get(), messages.Ready)
             yield child, said
         finally:

@@ -81,7 +81,7 @@ def test_a_process_is_sent_changes_and_its_successor_everything() -> None:
 
 def test_its_phase_follows_the_process() -> None:
     post = Post(Slot(0, Timings(), 0))
-    assert post.status(0).phase == "gone"
+    assert post.status(0).phase == "starting"
     post, _ = filled()
     assert post.status(0).phase == "starting"
     post.slot.became_ready(0)
@@ -89,3 +89,5 @@ def test_its_phase_follows_the_process() -> None:
     post.beat = messages.Beat(draining=True)
     assert post.status(0).phase == "draining"
     assert post.status(5).phase == "silent"
+    post.slot.lost(5)
+    assert post.status(5).phase == "gone"

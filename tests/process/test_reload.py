@@ -58,6 +58,7 @@ class Target:
     def __init__(self, *refused: bytes) -> None:
         self.refused = refused
         self.applied: list[bytes] = []
+        self.sources: list[bytes] = []
         self.tls_reads = 0
         self.tls_faults: list[Fault] = []
 
@@ -67,6 +68,9 @@ class Target:
             return [FAULT]
         self.applied.append(content)
         return []
+
+    def declare(self, source: bytes) -> None:
+        self.sources.append(source)
 
     async def apply_tls(self) -> list[Fault]:
         self.tls_reads += 1

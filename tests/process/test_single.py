@@ -25,13 +25,16 @@ from sluicegate.process.single import Single
 from sluicegate.process.slot import Timings
 from sluicegate.process.watch import Watch
 from sluicegate.settings import Drain, Gateway, Settings
+from sluicegate.settings.store import Store
 from sluicegate.snapshot.document import Resources, encode
 from support.loops import run
 from support.ports import free_port, listening_socket
 from support.raw_http import get
 from support.upstreams import Talk, Upstream, response
 
-SETTINGS = Settings(gateway=Gateway(drain=Drain(grace=Duration(0), deadline=Duration(1))))
+SETTINGS = Settings(
+    store=Store(url="none"), gateway=Gateway(drain=Drain(grace=Duration(0), deadline=Duration(1)))
+)
 EMPTY = Resources.of({("policies", ""): encode([])})
 BROKEN = Resources.of({("policies", ""): encode([{"no_such_policy": {}}])})
 

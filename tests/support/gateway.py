@@ -111,6 +111,7 @@ def environment(port: int, management: int, folder: Path, **more: str) -> dict[s
         "SLUICEGATE_GATEWAY_DRAIN_GRACE": "0",
         "SLUICEGATE_GATEWAY_DRAIN_DEADLINE": "5s",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
+        "SLUICEGATE_STORE_URL": "none",  # most tests have no use for one; those that do say so
         **more,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -20,7 +21,12 @@ def run(work: Coroutine[Any, Any, Result], *, within_s: float = 20) -> Result:
         return await asyncio.wait_for(work, within_s)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(bounded())
+        try:
+            return runner.run(bounded())
+        except BaseException:
+            # What the failed work has left open would be an error in uvloop's close, and hang it.
+            warnings.simplefilter("ignore", ResourceWarning)
+            raise
 
 
 class Server(Protocol):

@@ -11,11 +11,14 @@ import structlog
 from sluicegate.process import messages
 from sluicegate.process.board import Board
 from sluicegate.process.child import start_child
+from sluicegate.process.errands import Errands
+from sluicegate.process.fitting import together
 from sluicegate.process.post import Post
 from sluicegate.process.slot import Slot
 from sluicegate.process.status import is_live, is_ready
 from sluicegate.process.tally import Tally, merge
-from sluicegate.process.transfer import pack_settings, services_of
+from sluicegate.process.transfer import Inbox, pack_settings, services_of
+from sluicegate.snapshot.document import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.serve import Setup
     from sluicegate.process.status import WorkerStatus
-    from sluicegate.snapshot.document import Resources
 
 WORKER = "sluicegate.process.worker"
 MANAGEMENT = "sluicegate.process.management"
@@ -50,7 +52,13 @@ class Crew:
         self._clock = setup.clock
         self._group = group
         self._ask = ask
-        self._resources = setup.configuration.resources
+        self._file = setup.configuration.resources
+        self._stored = None if setup.stores else Resources.of({})
+        self._resources = together(self._file, self._stored or Resources.of({}))
+        self._inbox = Inbox()
+        self._applying = asyncio.Lock()
+        self._errands = Errands(self.management)
+        self._source = setup.configuration.source
         self._started_us = setup.clock.wall_us()
         self._log = structlog.get_logger()
         self._tally = Tally()
@@ -84,7 +92,7 @@ class Crew:
         for post in (*self.workers, self.management):
             if pause > self._setup.timings.silence_s / 4:
                 post.slot.forgive(pause)
-            if post.slot.due(now) and not self.draining:
+            if post.slot.due(now) and not self.draining and self._may_begin(post):
                 post.slot.began(now)
                 self._group.create_task(self._attend(post))
             elif post.slot.silent(now) and post.child is not None and post.cause != "silent":
@@ -96,10 +104,19 @@ class Crew:
                 self._give_away(post)
         self._tell_health(now)
 
+    @property
+    def revision(self) -> str:
+        """The revision that the workers have, or are started with."""
+        return self._resources.revision
+
     def statuses(self) -> list[WorkerStatus]:
         """Describe all workers."""
         now = self._clock.monotonic()
         return [post.status(now) for post in self.workers]
+
+    def _may_begin(self, post: Post) -> bool:
+        """Say whether what a process runs is known: workers wait for what is stored."""
+        return post is self.management or self._stored is not None
 
     async def _attend(self, post: Post) -> None:
         """Fill a post and stay until it is vacant again."""
@@ -135,13 +152,15 @@ class Crew:
                 beat_s=self._setup.timings.beat_s,
                 silence_s=self._setup.timings.silence_s,
                 started_us=self._started_us,
+                arrival=self._errands.arrival,
             )
         )
         if is_worker:
             post.configure(self._resources)
             self._said = None
         else:
-            post.configure(services_of(self._resources))
+            self._inbox = Inbox()
+            self._brief_management()
         for news in self._board.current(self._clock.monotonic()):
             post.send(messages.Told(news))
         if self.draining:
@@ -156,6 +175,8 @@ class Crew:
         for orphan in self.workers:
             if orphan.slot.adopter is post.slot:
                 orphan.slot.adopter = None
+        if post is self.management:
+            self._errands.abandon()
         self.tick()
 
     def _give_away(self, orphan: Post) -> None:
@@ -195,6 +216,8 @@ class Crew:
                 self._pass_on(post, message)
             case messages.Scrape() | messages.Report():
                 self._ask(message)
+            case _ if not self._errands.take(post, message, self.tell):
+                self._take_stored(message)
 
     def _welcome(self, post: Post) -> None:
         adopter, post.slot.adopter = post.slot.adopter, None
@@ -207,7 +230,7 @@ class Crew:
 
     def _refused(self, post: Post, faults: list[Fault]) -> None:
         """Keep the faults of a configuration that a worker cannot even begin with."""
-        self._log.error("a worker cannot use the configuration", worker=post.slot.number)
+        self._log.error("cannot use the configuration", process=_name(post))
         if not self.ready.is_set():
             self.refused = faults
             self.ready.set()
@@ -227,17 +250,62 @@ class Crew:
             post.send(message)
 
     async def apply(self, resources: Resources) -> list[Fault]:
-        """Give all workers a configuration; when one refuses it, all get the one before."""
-        before, self._resources = self._resources, resources
+        """Give all workers what a file declares; when one refuses it, all get the one before."""
+        async with self._applying:
+            before, self._file = self._file, resources
+            if self._setup.stores:
+                await self.management.configure(resources)
+            faults = await self._spread()
+            if faults:
+                self._file = before
+                self._brief_management()
+            return faults
+
+    def declare(self, source: bytes) -> None:
+        """Let management know the text of the file."""
+        self._source = source
+        if self._setup.stores:
+            self.management.send(messages.Declared(source))
+
+    async def _spread(self) -> list[Fault]:
+        """Give all workers what file and store say together; when one refuses it, none keeps it."""
+        before = self._resources
+        self._resources = resources = together(self._file, self._stored or Resources.of({}))
         answers = [post.configure(resources) for post in self.workers]
         faults = _unlike(answer.faults for answer in await asyncio.gather(*answers) if answer)
         if faults:
             self._resources = before
             await asyncio.gather(*(post.configure(before) for post in self.workers))
+        elif self._setup.stores:
+            self.management.send(messages.Running(resources.revision))
         else:
             # After the workers: what is found of a target has to find the target.
             self.management.configure(services_of(resources))
         return faults
+
+    def _brief_management(self) -> None:
+        if not self._setup.stores:
+            self.management.configure(services_of(self._resources))
+            return
+        self.management.send(messages.Declared(self._source))
+        self.management.configure(self._file)
+
+    def _take_stored(self, message: messages.AnyMessage) -> None:
+        """Take a piece of what is stored and fits beside the file."""
+        stored = self._inbox.take(message)
+        if stored is None or not isinstance(message, messages.End):
+            return
+        first, self._stored = self._stored is None, stored
+        if first:
+            self._resources = together(self._file, stored)
+            self.tick()
+        self._group.create_task(self._run_stored())
+
+    async def _run_stored(self) -> None:
+        async with self._applying:
+            faults = await self._spread()
+        for fault in faults:
+            self._log.error("workers refuse what is stored", path=fault.path, why=fault.message)
 
     async def apply_tls(self) -> list[Fault]:
         """Have everyone read certificates again."""

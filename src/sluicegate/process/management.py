@@ -1,4 +1,4 @@
-"""The management process: serves the management port, and checks the targets of services.
+"""The management process: serves the management port, keeps the store, checks targets.
 
 It asks the supervisor for what it shows; what it has counted itself it is asked for, like a worker.
 """
@@ -8,21 +8,32 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from sluicegate.admin.actuator import Actuator, Info, Silent
-from sluicegate.assemble import serve_app
+import structlog
+
+from sluicegate.admin.actuator import Info, Silent
+from sluicegate.admin.app_server import serve_app
 from sluicegate.clock import Clock
+from sluicegate.errors import StoreAway
 from sluicegate.logs import configure_logging
 from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.checking import Checking
+from sluicegate.process.fitting import together
+from sluicegate.process.seeking import pack
 from sluicegate.process.signals import leave_to_supervisor
-from sluicegate.process.transfer import Inbox, unpack_settings
+from sluicegate.process.store_side import StoreSide, management_front
+from sluicegate.process.transfer import Inbox, frames, services_of, unpack_settings
 from sluicegate.process.verdict import faults_of
+from sluicegate.settings.store import NO_STORE
+from sluicegate.snapshot.document import Resources
 
 if TYPE_CHECKING:
+    from sluicegate.admin.bridge import Bridge
+    from sluicegate.admin.front import Front
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.status import Status
     from sluicegate.settings import Settings
@@ -76,16 +87,30 @@ class Hub:
 class Desk:
     """What the supervisor asks of this process between `Start` and the end."""
 
-    def __init__(self, settings: Settings, channel: Channel, hub: Hub, clock: Clock) -> None:
-        """Check nothing before the first configuration."""
+    def __init__(
+        self,
+        start: messages.Start,
+        settings: Settings,
+        channel: Channel,
+        hub: Hub,
+        clock: Clock,
+        on_admin: Callable[[Bridge], None],
+    ) -> None:
+        """Check nothing before the first configuration. `on_admin` takes the admin API."""
+        self._arrival = start.arrival
         self._channel = channel
         self._hub = hub
         self._metrics = Metrics()
         self._inbox = Inbox()
-        self._reading: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._file = Resources.of({})
+        self._delivered: Resources | None = None
         self._checking = Checking(
             settings, clock, self._metrics, lambda news: channel.send(messages.Told(news))
         )
+        self._store: StoreSide | None = None
+        if settings.store.url != NO_STORE:
+            self._store = StoreSide(settings, clock, self._metrics, self, on_admin)
 
     def on_message(self, message: messages.AnyMessage) -> None:
         """Take a message."""
@@ -95,32 +120,90 @@ class Desk:
             case messages.Scrape():
                 self._channel.send(messages.Scraped(message.number, self._metrics.dump()))
             case messages.Tls():
-                task = asyncio.create_task(self._reload_tls(message.number))
-                self._reading.add(task)
-                task.add_done_callback(self._reading.discard)
+                self._begin(self._reload_tls(message.number))
             case messages.Reported() | messages.Scraped():
                 self._hub.on_message(message)
+            case messages.Seek():
+                self._begin(self._seek(message))
+            case messages.Used() if self._store is not None:
+                self._store.used(message.keys)
+            case messages.Declared() if self._store is not None:
+                self._begin(self._store.declare(message.source))
+            case messages.Running():
+                self._runs(message.revision)
             case _:
-                self._take_services(message)
+                self._take_resources(message)
 
     async def close(self) -> None:
         """Check nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._store is not None:
+            await self._store.close()
         await self._checking.close()
 
-    def _take_services(self, message: messages.AnyMessage) -> None:
-        services = self._inbox.take(message)
-        if services is not None and isinstance(message, messages.End):
-            self._checking.apply(services)
-            self._channel.send(messages.Applied(message.number, services.revision, []))
+    # --- a `Replica` of the keeper ---
+
+    def deliver(self, stored: Resources) -> None:
+        """Give the supervisor what is stored and fits."""
+        self._channel.send(*frames(self._delivered, stored, 0))
+        self._delivered = stored
+
+    def forget(self, forget: messages.Forget) -> None:
+        """Have workers forget what they know of keys."""
+        self._channel.send(forget)
+
+    # --- what it does ---
+
+    def _take_resources(self, message: messages.AnyMessage) -> None:
+        resources = self._inbox.take(message)
+        if resources is None or not isinstance(message, messages.End):
+            return
+        if self._store is None:
+            self._checking.apply(resources)
+            self._channel.send(messages.Applied(message.number, resources.revision, []))
+        else:
+            self._file = resources
+            self._begin(self._take_file(self._store, resources, message.number))
+
+    async def _take_file(self, store: StoreSide, file: Resources, number: int) -> None:
+        faults = await store.take_file(file, self._arrival)
+        revision = None if faults else file.revision
+        self._channel.send(messages.Applied(number, revision, faults))
+
+    def _runs(self, revision: str) -> None:
+        """Check the targets of what the workers have now."""
+        if self._store is not None:
+            self._store.running(revision)
+        if self._delivered is not None:
+            self._checking.apply(services_of(together(self._file, self._delivered)))
+
+    async def _seek(self, question: messages.Seek) -> None:
+        found, away = None, self._store is None
+        try:
+            if self._store is not None:
+                found = pack(await self._store.find(question.name))
+        except StoreAway:
+            away = True
+        except Exception:  # noqa: BLE001 - an answer has to be given; the worker waits
+            structlog.get_logger().exception("a key could not be looked up")
+            away = True
+        self._channel.send(messages.Sought(question.number, found, away))
 
     async def _reload_tls(self, number: int) -> None:
         faults = await faults_of(asyncio.to_thread(self._checking.contexts.reload))
         self._channel.send(messages.TlsApplied(number, faults))
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
 
 async def manage(control: socket.socket, clock: Clock) -> None:
     """Be the management process until the supervisor closes the channel."""
-    started: asyncio.Future[tuple[messages.Start, Settings, Desk]]
+    started: asyncio.Future[tuple[messages.Start, Settings, Desk, Front]]
     started = asyncio.get_running_loop().create_future()
 
     def on_message(message: messages.AnyMessage) -> None:
@@ -128,7 +211,11 @@ async def manage(control: socket.socket, clock: Clock) -> None:
             started.result()[2].on_message(message)
         elif isinstance(message, messages.Start):
             settings = unpack_settings(message.settings)
-            started.set_result((message, settings, Desk(settings, channel, hub, clock)))
+            info = Info(settings.region.name, message.started_us)
+            front = management_front(settings, hub, info)
+
+            desk = Desk(message, settings, channel, hub, clock, front.open)
+            started.set_result((message, settings, desk, front))
 
     channel = await open_channel(control)
     hub = Hub(channel)
@@ -137,17 +224,16 @@ async def manage(control: socket.socket, clock: Clock) -> None:
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if not started.done():
         return
-    start, settings, desk = started.result()
-    await _serve(start, settings, channel, hub, clock)
+    start, settings, desk, front = started.result()
+    await _serve(start, settings, channel, front, clock)
     await desk.close()
 
 
 async def _serve(
-    start: messages.Start, settings: Settings, channel: Channel, hub: Hub, clock: Clock
+    start: messages.Start, settings: Settings, channel: Channel, front: Front, clock: Clock
 ) -> None:
-    app = Actuator(hub, Info(settings.region.name, start.started_us), settings.management.listen)
     sock = socket.socket(fileno=start.sockets[0])
-    server = await serve_app(sock, app.handle, clock)
+    server = await serve_app(sock, front.handle, clock, settings.management.tls)
     channel.send(messages.Ready())
     while not channel.closed.done():
         channel.send(messages.Beat())

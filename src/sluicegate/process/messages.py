@@ -1,13 +1,17 @@
 """What the processes of a replica say to each other.
 
     supervisor → worker      Start Begin Put Drop End Tls Told Health Scrape Adopt Release Drain Cut
-    worker → supervisor      Beat Ready Applied TlsApplied Told Scraped
+                             Sought Forget
+    worker → supervisor      Beat Ready Applied TlsApplied Told Scraped Seek Used
     supervisor → management  Start Begin Put Drop End Tls Told Scrape, and Scraped Reported
+                             Declared Running Seek Used
     management → supervisor  Beat Ready Applied TlsApplied Told Scraped, and Scrape Report
+                             Begin Put Drop End Sought Forget
     loader → its parent      Loaded Begin Put Drop End, or Unusable, to Fetch; Located to Locate
 
 One message is one frame (see `channel`). A configuration travels in as many frames as it has
-resources, so that no side stalls over a large one. Management gets services only, to check them.
+resources, so that no side stalls over a large one. Management gets what the file declares and gives
+what is stored and fits beside it; where there is no store it gets services only, to check them.
 """
 
 from __future__ import annotations
@@ -26,7 +30,10 @@ class Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
 
 class Start(Message, frozen=True):
-    """Be this. `settings` is msgpack; `sockets` are inherited descriptors, one per slot."""
+    """Be this. `settings` is msgpack; `sockets` are inherited descriptors, one per slot.
+
+    `arrival` is up to where the management process before this one has read the store's arrivals.
+    """
 
     settings: bytes
     slot: int
@@ -34,6 +41,7 @@ class Start(Message, frozen=True):
     beat_s: float
     silence_s: float
     started_us: int
+    arrival: int = 0
 
 
 class Begin(Message, frozen=True):
@@ -160,6 +168,52 @@ class Cut(Message, frozen=True):
     """End at once."""
 
 
+class Declared(Message, frozen=True):
+    """The text of the file, references intact."""
+
+    source: bytes
+
+
+class Running(Message, frozen=True):
+    """The replica runs this revision of what the file and the store say together."""
+
+    revision: str
+
+
+class Seek(Message, frozen=True):
+    """Say whose the stored key of this name is."""
+
+    number: int
+    name: str
+
+
+class Sought(Message, frozen=True):
+    """In answer to `number`: a FoundKey in msgpack; None is nobody's; `away`: nobody can say."""
+
+    number: int
+    found: bytes | None
+    away: bool
+
+
+class Forget(Message, frozen=True):
+    """What was known of these keys, and of keys of these consumers and teams, may not be so now.
+
+    `arrival` is up to where arrivals have been read.
+    """
+
+    keys: list[str]
+    consumers: list[str]
+    teams: list[str]
+    everything: bool
+    arrival: int
+
+
+class Used(Message, frozen=True):
+    """Stored keys that were used, with when last: UTC, microseconds since 1970."""
+
+    keys: dict[str, int]
+
+
 class Fetch(Message, frozen=True):
     """Load the configuration file."""
 
@@ -194,5 +248,6 @@ class Unusable(Message, frozen=True):
 AnyMessage = (
     Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Told | Beat | Ready | Health
     | Scrape | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded
-    | Unusable | Locate | Located
+    | Unusable | Locate | Located | Running | Seek | Sought | Forget | Used
+    | Declared
 )  # fmt: skip

@@ -82,7 +82,8 @@ class Post:
 
     def _phase(self, now: float) -> Phase:
         if not self.slot.running:
-            return "gone"
+            # A first one that waits for what is stored is not lost.
+            return "gone" if self.slot.restarts else "starting"
         if self.slot.late(now):
             return "silent"
         if self.beat.draining:

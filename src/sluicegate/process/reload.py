@@ -28,6 +28,9 @@ class Target(Protocol):
     async def apply(self, resources: Resources) -> list[Fault]:
         """Take over a configuration; with faults the one before stays."""
 
+    def declare(self, source: bytes) -> None:
+        """Take the text of the file that runs, for those who want to see it."""
+
     async def apply_tls(self) -> list[Fault]:
         """Read certificates again; with faults those before stay."""
 
@@ -83,6 +86,7 @@ class Reloader:
             self._failed(await self._setup.loader.locate(faults))
             return
         self.configuration = loaded
+        self._target.declare(loaded.source)
         self._outcomes.cell("success").value += 1
         self._last.value = 1
         self.status = ReloadStatus("success", self._setup.clock.wall_us())

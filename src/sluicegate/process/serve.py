@@ -22,6 +22,7 @@ from sluicegate.process.signals import Stopping, install
 from sluicegate.process.slot import Timings
 from sluicegate.process.sockets import address_of, bind
 from sluicegate.process.watch import Watch
+from sluicegate.settings.store import NO_STORE
 from sluicegate.snapshot.last_good import LastGood
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class Setup:
     clock: Clock
     metrics: Metrics
     timings: Timings
+
+    @property
+    def stores(self) -> bool:
+        """Whether there is a store beside the file."""
+        return self.settings.store.url != NO_STORE
 
 
 async def serve(path: Path, *, terminal: bool, timings: Timings | None = None) -> int:

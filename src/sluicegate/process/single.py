@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sluicegate.admin.actuator import Actuator, Info
-from sluicegate.assemble import DataPlane, serve_app
+from sluicegate.admin.actuator import Info
+from sluicegate.admin.app_server import serve_app
+from sluicegate.assemble import DataPlane
+from sluicegate.errors import ConfigError
 from sluicegate.logs import LogWriter
 from sluicegate.process import drain
+from sluicegate.process.drain import unless
+from sluicegate.process.fitting import together
 from sluicegate.process.health import HealthView
 from sluicegate.process.reload import Reloader
+from sluicegate.process.seeking import forget as forget_keys
 from sluicegate.process.status import Phase, Status, WorkerStatus, is_live, is_ready
+from sluicegate.process.store_side import StoreSide, management_front
 from sluicegate.process.verdict import faults_of
+from sluicegate.process.worker import USED_S
+from sluicegate.snapshot.document import Resources
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.upstream.health.checker import Checker
 
@@ -25,8 +33,8 @@ if TYPE_CHECKING:
 
     from sluicegate.errors import Fault
     from sluicegate.metrics import FamilyDump
+    from sluicegate.process.messages import Forget
     from sluicegate.process.serve import Setup
-    from sluicegate.snapshot.document import Resources
     from sluicegate.upstream.health.news import News
 
 STDOUT = 1
@@ -42,6 +50,8 @@ class Single:
         self._log = structlog.get_logger()
         self._log_writer = LogWriter(STDOUT, setup.metrics)
         self._health = HealthView(setup.clock, math.inf)
+        info = Info(settings.region.name, setup.clock.wall_us())
+        self._front = management_front(settings, self, info)
         self._plane = DataPlane(
             settings,
             setup.clock,
@@ -50,6 +60,7 @@ class Single:
             self._log_writer.write,
             self._health,
             tell=self._tell,
+            keys=self._make_store_side(),
         )
         self._checker = Checker(
             setup.clock,
@@ -60,8 +71,6 @@ class Single:
             self._plane.hear,
         )
         self.reloader = Reloader(setup, self)
-        info = Info(settings.region.name, setup.clock.wall_us())
-        self._actuator = Actuator(self, info, settings.management.listen)
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Run until asked to stop, then until what is in flight has ended.
@@ -70,25 +79,53 @@ class Single:
         cannot be used.
         """
         setup = self._setup
+        settings = setup.configuration.settings
+        management = await serve_app(
+            setup.management, self._front.handle, setup.clock, settings.management.tls
+        )
         try:
-            await self._plane.apply(setup.configuration.resources)
-            self._watch()
-            management = await serve_app(setup.management, self._actuator.handle, setup.clock)
-            for sock in setup.sockets:
-                await self._plane.listen(sock)
-            self._health.heard(live=True, ready=True)
-            async with asyncio.TaskGroup() as group:
-                reloading = group.create_task(self.reloader.run())
-                on_ready()
-                await setup.stopping.asked.wait()
-                reloading.cancel()
-            await self._drain()
-            await management.close()
+            self._health.heard(live=True, ready=False)
+            self.declare(setup.configuration.source)
+            starting = asyncio.create_task(self._first())
+            await unless(setup.stopping.asked, asyncio.wait({starting}))
+            if starting.done():
+                starting.result()
+                await self._serve(on_ready)
+            starting.cancel()
         finally:
+            await management.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._store is not None:
+                await self._store.close()
             self._checker.close()
             await self._plane.close()
             self._log_writer.close()
         self._log.info("ended")
+
+    async def _first(self) -> None:
+        """Run what file and store say together. Raises ConfigError."""
+        faults = await self._take(self._setup.configuration.resources)
+        if faults:
+            raise ConfigError(faults)
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        setup = self._setup
+        for sock in setup.sockets:
+            await self._plane.listen(sock)
+        self._health.heard(live=True, ready=True)
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(self.reloader.run()),
+                group.create_task(self._run_stored()),
+                group.create_task(self._tell_used()),
+            ]
+            on_ready()
+            await setup.stopping.asked.wait()
+            for task in beside:
+                task.cancel()
+        await self._drain()
 
     async def status(self) -> Status:
         """Describe the replica (a `Replica` of the actuator)."""
@@ -116,11 +153,73 @@ class Single:
         return self._setup.metrics.dump()
 
     async def apply(self, resources: Resources) -> list[Fault]:
-        """Take over a configuration (a `Target` of the reloader)."""
-        faults = await faults_of(self._plane.apply(resources))
+        """Take over what a file declares (a `Target` of the reloader)."""
+        before = self._file
+        faults = await self._take(resources)
+        if faults:
+            await self._take(before)
+        return faults
+
+    def declare(self, source: bytes) -> None:
+        """Take the text of the file (a `Target` of the reloader)."""
+        if self._store is not None:
+            task = asyncio.create_task(self._store.declare(source))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def deliver(self, stored: Resources) -> None:
+        """Take what is stored and fits (a `Replica` of the keeper)."""
+        self._stored = stored
+        self._news.set()
+
+    def forget(self, forget: Forget) -> None:
+        """Forget what is known of keys (a `Replica` of the keeper)."""
+        forget_keys(self._plane.keyring, forget)
+
+    async def _take(self, file: Resources) -> list[Fault]:
+        self._file = file
+        if self._store is not None:
+            faults = await self._store.take_file(file)
+            if faults:
+                return faults
+        return await self._run_both()
+
+    async def _run_both(self) -> list[Fault]:
+        """Run what file and store say together."""
+        self._news.clear()
+        # In a thread: naming 10 000 resources by their hash takes longer than a slice.
+        whole = await asyncio.to_thread(together, self._file, self._stored)
+        faults = await faults_of(self._plane.apply(whole))
         if not faults:
             self._watch()
+            if self._store is not None:
+                self._store.running(whole.revision)
         return faults
+
+    async def _run_stored(self) -> None:
+        """Run what is delivered, as long as the replica lives."""
+        while True:
+            await self._news.wait()
+            for fault in await self._run_both():
+                self._log.error("what is stored is refused", path=fault.path, why=fault.message)
+
+    async def _tell_used(self) -> None:
+        while True:
+            await self._setup.clock.sleep(USED_S)
+            if self._store is not None:
+                self._store.used(self._plane.keyring.used())
+
+    def _make_store_side(self) -> StoreSide | None:
+        """Make the store's side of this replica, where there is a store."""
+        setup = self._setup
+        settings = setup.configuration.settings
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._file, self._stored = setup.configuration.resources, Resources.of({})
+        self._store = None
+        if setup.stores:
+            self._store = StoreSide(settings, setup.clock, setup.metrics, self, self._front.open)
+        return self._store
 
     async def apply_tls(self) -> list[Fault]:
         """Read certificates again (a `Target` of the reloader)."""

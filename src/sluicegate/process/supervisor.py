@@ -59,7 +59,7 @@ class Supervisor:
             live=is_live(workers),
             ready=is_ready(workers, draining=self.crew.draining),
             draining=self.crew.draining,
-            revision=self.reloader.configuration.resources.revision,
+            revision=self.crew.revision,
             workers=workers,
             reload=self.reloader.status,
         )

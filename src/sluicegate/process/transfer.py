@@ -6,7 +6,7 @@ receiver    Inbox.take(message) → the configuration, once it is complete
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -17,9 +17,15 @@ from sluicegate.snapshot.document import Kind, Resources
 
 
 def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterator[Message]:
-    """Yield what turns `previous` (None: nothing) into `wanted` at the receiver."""
+    """Yield what turns `previous` (None: nothing) into `wanted` at the receiver.
+
+    Peppers keep their order, which says what the first one is.
+    """
     known = previous.items if previous is not None else {}
     yield Begin(wanted.revision, previous is None)
+    if known and _peppers(known) != _peppers(wanted.items):
+        yield from (Drop("pepper", name) for name, _ in _peppers(known))
+        known = {key: raw for key, raw in known.items() if key[0] != "pepper"}
     for key, raw in wanted.items.items():
         if known.get(key) != raw:
             yield Put(*key, raw)
@@ -27,6 +33,10 @@ def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterat
         if key not in wanted.items:
             yield Drop(*key)
     yield End(number)
+
+
+def _peppers(items: Mapping[tuple[Kind, str], bytes]) -> list[tuple[str, bytes]]:
+    return [(name, raw) for (kind, name), raw in items.items() if kind == "pepper"]
 
 
 def services_of(resources: Resources) -> Resources:

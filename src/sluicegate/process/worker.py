@@ -21,6 +21,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import drain, messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.health import HealthView
+from sluicegate.process.seeking import Seeking, forget
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import Inbox, unpack_settings
 from sluicegate.process.verdict import faults_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sluicegate.upstream.health.news import News
 
 STDOUT = 1
+USED_S = 10.0
+"""How often management is told which keys were used."""
 
 
 class Worker:
@@ -47,6 +50,7 @@ class Worker:
         self._log = structlog.get_logger().bind(worker=start.slot)
         self._health = HealthView(clock, start.silence_s)
         metrics = Metrics()
+        self._seeking = Seeking(channel.send)
         self._log_writer = LogWriter(STDOUT, metrics)
         self._plane = DataPlane(
             self.settings,
@@ -57,6 +61,7 @@ class Worker:
             self._health,
             tell=lambda news: channel.send(messages.Told(news)),
             crew=Crew(len(start.sockets), start.slot),
+            keys=self._seeking,
         )
         self._missed: list[News] = []
         self._sockets = [socket.socket(fileno=number) for number in start.sockets]
@@ -65,7 +70,8 @@ class Worker:
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._cut = asyncio.Event()
         self._leaving: asyncio.Task[None] | None = None
-        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._work())]
+        work = (self._beat(), self._work(), self._tell_used())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     def on_message(self, message: messages.AnyMessage) -> None:
         """Take a message. What has to happen in order is queued."""
@@ -87,8 +93,19 @@ class Worker:
             case messages.Cut():
                 self._cut.set()
                 self.leave(messages.Drain(0, 0))
-            case _:
+            case _ if not self._hear_of_keys(message):
                 self._take_resources(message)
+
+    def _hear_of_keys(self, message: messages.AnyMessage) -> bool:
+        """Take what management says of stored keys; says whether it was that."""
+        match message:
+            case messages.Sought():
+                self._seeking.heard(message)
+            case messages.Forget():
+                forget(self._plane.keyring, message)
+            case _:
+                return False
+        return True
 
     def leave(self, how: messages.Drain) -> None:
         """Begin to end, unless that is under way."""
@@ -121,6 +138,13 @@ class Worker:
         while True:
             self._channel.send(self._state())
             await self._clock.sleep(self._start.beat_s)
+
+    async def _tell_used(self) -> None:
+        while True:
+            await self._clock.sleep(USED_S)
+            used = self._plane.keyring.used()
+            if used:
+                self._channel.send(messages.Used(used))
 
     def _state(self) -> messages.Beat:
         return messages.Beat(

@@ -1,0 +1,81 @@
+"""A worker's way to the store: it asks over its control channel, and waits for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sluicegate.errors import StoreAway
+from sluicegate.model import units
+from sluicegate.model.consumer import FoundKey
+from sluicegate.process import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluicegate.journey.authenticate.keyring import Keyring
+
+ANSWER_S = 2.0
+"""For an answer. The store's own time-outs are shorter, so this means that something hangs."""
+
+
+def pack(found: FoundKey | None) -> bytes | None:
+    """Write what was found for a message."""
+    return None if found is None else msgspec.msgpack.encode(found, enc_hook=units.encode_hook)
+
+
+def unpack(raw: bytes | None) -> FoundKey | None:
+    """Read what `pack` wrote."""
+    if raw is None:
+        return None
+    found: FoundKey = msgspec.msgpack.decode(raw, type=FoundKey, dec_hook=units.decode_hook)
+    return found
+
+
+def forget(keyring: Keyring, forget: messages.Forget) -> None:
+    """Have a keyring forget what may not be so any more."""
+    if forget.everything:
+        keyring.forget_all()
+        return
+    keyring.forget(forget.keys)
+    if forget.consumers:
+        keyring.forget_consumers(forget.consumers)
+    if forget.teams:
+        keyring.forget_teams(forget.teams)
+
+
+class Seeking:
+    """A `KeySource` over a control channel."""
+
+    def __init__(self, send: Callable[[messages.Message], None]) -> None:
+        """Ask by `send`."""
+        self._send = send
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[FoundKey | None]] = {}
+
+    async def find(self, name: str) -> FoundKey | None:
+        """Return whose key this is, None for nobody's. Raises StoreAway."""
+        self._number += 1
+        number = self._number
+        answer: asyncio.Future[FoundKey | None] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        self._send(messages.Seek(number, name))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except TimeoutError:
+            raise StoreAway("no answer in time") from None
+        finally:
+            del self._waiting[number]
+
+    def heard(self, message: messages.Sought) -> None:
+        """Take an answer; one that comes too late is dropped."""
+        waiting = self._waiting.get(message.number)
+        if waiting is None or waiting.done():
+            return
+        if message.away:
+            waiting.set_exception(StoreAway("the store is away"))
+        else:
+            waiting.set_result(unpack(message.found))

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from sluicegate.process.written import as_written
+
+SOURCE = b"""
+services:
+  up: {targets: ['${env:UPSTREAM}']}
+consumers:
+  you: {plan: free, keys: [{value: '${file:key}'}]}
+policies:
+  - metrics: {}
+gateway: {listen: '127.0.0.1:8080'}
+"""
+
+
+def test_resources_are_shown_as_written_with_their_references() -> None:
+    found = as_written(SOURCE)
+    assert found["service"] == {"up": {"targets": ["${env:UPSTREAM}"]}}
+    assert found["policies"] == {"": [{"metrics": {}}]}
+
+
+def test_keys_of_consumers_and_settings_are_not_shown() -> None:
+    found = as_written(SOURCE)
+    assert found["consumer"] == {"you": {"plan": "free"}}
+    assert "8080" not in str(found)
+
+
+def test_a_text_that_declares_nothing_shows_nothing() -> None:
+    assert as_written(b"") == {}
+    assert as_written(b"routes: 5") == {}
