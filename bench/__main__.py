@@ -9,13 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import compiled, cost, memory, report, resilience, state, trouble
+from bench import compiled, cost, keys, memory, report, resilience, state, trouble
 from bench.report import Figure, Results
 
-PARTS = ["cost", "state", "memory", "trouble", "resilience"]
+PARTS = ["cost", "state", "keys", "memory", "trouble", "resilience"]
 QUICK = {
     "rounds": 1, "seconds": 1, "warm_up": 0, "idle": 100, "streams": 20, "requests": 1000,
     "routes": 200, "reloads": 5, "crashes": 1, "burst": 2, "subjects": 2000,
+    "keys": 2000,
 }  # fmt: skip
 
 
@@ -32,10 +33,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--idle", type=int, default=5000, help="idle connections")
     add("--streams", type=int, default=1000, help="open event streams")
     add("--requests", type=int, default=500_000, help="after which growth is measured")
-    add("--routes", type=int, default=10_000, help="of the large reload")
+    add("--routes", type=int, default=10_000, help="of the large reload, and stored")
     add("--reloads", type=int, default=1000, help="under load")
     add("--crashes", type=int, default=3, help="workers killed under load")
     add("--subjects", type=int, default=1_000_000, help="of limits, at most")
+    add("--keys", type=int, default=1_000_000, help="stored in PostgreSQL")
     add("--burst", type=float, default=6, help="seconds of load on slow and busy targets")
     add("--quick", action="store_true", help="a second of everything: to see that it runs")
     add("--no-result", action="store_true", help="write nothing to bench/results")
@@ -81,6 +83,10 @@ def _measure(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Resu
         )
     if "state" in parts:
         results.levels, results.figures = state.measure(folder / "state", subjects=chosen.subjects)
+    if "keys" in parts:
+        results.figures += keys.measure(
+            folder / "keys", keys=chosen.keys, routes=chosen.routes, seconds=chosen.burst
+        )
     if "memory" in parts:
         results.figures += memory.measure(
             folder / "memory",

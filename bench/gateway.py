@@ -131,6 +131,8 @@ def sluicegate(
         "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
         "SLUICEGATE_DATA_DIR": str(folder / "data"),
     }
+    if "\nstore:" not in configuration:  # the others have no counterpart of one
+        environ["SLUICEGATE_STORE_URL"] = "none"
     if state is not None:
         environ["SLUICEGATE_STATE_URL"] = f"redis://127.0.0.1:{state.port}"
         environ["SLUICEGATE_STATE_TIMEOUT"] = "1s"  # so that no pause of the machine is an outage

@@ -23,10 +23,14 @@ LAST = re.compile(rb"\r\nconnection: close\r\n", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Arrival:
-    """A request to come: when, in seconds from the start, and whether it is a critical one."""
+    """A request to come: when, in seconds from the start, and whether it is a critical one.
+
+    `fields` are further lines of its head, each with its end.
+    """
 
     due_s: float
     critical: bool = False
+    fields: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,8 @@ class _Connection(asyncio.Protocol):
     def send(self, arrival: Arrival) -> None:
         self._arrival = arrival
         level = b"x-priority: critical\r\n" if arrival.critical else b""
-        self.transport.write(b"GET /bench HTTP/1.1\r\nhost: bench\r\n" + level + b"\r\n")
+        lines = b"GET /bench HTTP/1.1\r\nhost: bench\r\n" + level + arrival.fields
+        self.transport.write(lines + b"\r\n")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -377,3 +378,81 @@ def test_the_bench_measures_all_contenders_in_one_run() -> None:
     ):
         assert f"{name}" in done.stdout
     assert "not measured" not in done.stdout
+
+
+def test_what_a_look_up_of_a_key_costs_is_measured() -> None:
+    from bench import key_lookup  # noqa: PLC0415 - same
+
+    found = {one.name: one for one in asyncio.run(key_lookup.figures(20, 30))}
+    assert found["a cached key"].bound == 4
+    assert found["30 cached keys"].value > 0
+
+
+def test_those_who_are_known_are_among_the_keys_that_are_stored() -> None:
+    from bench import postgres  # noqa: PLC0415 - same
+    from sluicegate.model.key import parse  # noqa: PLC0415
+    from sluicegate.snapshot.keys import digest  # noqa: PLC0415
+
+    known = postgres.new_keys(2)
+    made = list(postgres.crowd(30, 4, known))
+    counted = Counter(each.kind for each in made)
+    assert counted == {"team": postgres.TEAMS, "route": 4, "consumer": 3, "key": 30}
+    assert len({each.id for each in made}) == len(made)
+    names = {each.name: json.loads(each.content or b"") for each in made if each.kind == "key"}
+    assert len(names) == 30
+    for key in known:
+        assert parse(key) == postgres.name_of(key).encode()
+        spec = names[postgres.name_of(key)]
+        assert spec["hash"] == "p:" + digest(postgres.PEPPER.encode(), key).hex()
+    owners = {each.name for each in made if each.kind == "consumer"}
+    assert {each["consumer"] for each in names.values()} == owners
+
+
+def test_what_a_flood_met_is_read() -> None:
+    from bench import key_load  # noqa: PLC0415 - same
+
+    seen = key_load.flooded("Requests/sec: 9\nstatuses: 429=30 401=5 500=1 200=2 \n", 2.0)
+    assert (seen.sent, seen.let_in, seen.seconds) == (38, 3, 2.0)
+    with pytest.raises(RuntimeError, match="unable to connect"):
+        key_load.flooded("unable to connect", 1.0)
+
+
+def test_known_keys_are_shown_in_turn_from_networks_of_their_own() -> None:
+    from bench import key_load  # noqa: PLC0415 - same
+
+    plan = key_load.known([b"a", b"b"], rate=10, seconds=0.4)
+    assert [each.due_s for each in plan] == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert plan[0].fields == plan[2].fields != plan[1].fields
+    assert plan[1].fields == b"x-api-key: b\r\nx-forwarded-for: 172.16.1.9\r\n"
+
+
+def test_statements_are_counted_once_each_however_they_were_sent() -> None:
+    from bench import keys  # noqa: PLC0415 - same
+
+    log = """2026-01-01 00:00:00.000 UTC [7] LOG:  execute __asyncpg_stmt_1__: SELECT a
+	FROM b
+2026-01-01 00:00:00.001 UTC [7] DETAIL:  parameters: $1 = 'x'
+2026-01-01 00:00:00.002 UTC [8] LOG:  statement: BEGIN;
+2026-01-01 00:00:00.003 UTC [1] LOG:  received SIGHUP, reloading configuration files
+"""
+    assert keys.statements(log) == 2
+
+
+def test_keys_and_routes_of_a_real_store_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import key_lookup, keys  # noqa: PLC0415 - same
+    from bench.report import Figure  # noqa: PLC0415 - same
+
+    for name, value in (("WARM", 5), ("FIRST_USES", 10), ("PATCHES", 1), ("FLOOD_PER_S", 100)):
+        monkeypatch.setattr(keys, name, value)
+    monkeypatch.setattr(key_lookup, "measure", lambda: [Figure("a cached key", 1.0, "µs", 4)])
+    measured = keys.measure(tmp_path / "keys", keys=50, routes=5, seconds=1, each=[2])
+    found = {each.name.removeprefix("… "): each for each in measured}
+    assert found["50 keys, 5 routes, 2 workers: start until ready"].bound == 10
+    assert found["memory: management"].value > found["memory: a worker"].value > 10
+    assert 1 <= found["statements in PostgreSQL per first use of a key"].value < 3
+    for nothing in ("that failed", "known keys that failed", "let in, or failed otherwise"):
+        assert all(each.value == 0 for each in measured if nothing in each.name)
+    assert found["flood from one network: random keys"].value > 0
+    assert found["until it runs"].value >= found["a route's PATCH until its answer"].value > 0

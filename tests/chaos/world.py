@@ -130,6 +130,7 @@ class World:
             SLUICEGATE_GATEWAY_LISTEN=f"127.0.0.1:{self._port}",
             SLUICEGATE_MANAGEMENT_LISTEN=f"127.0.0.1:{self._management}",
             SLUICEGATE_GATEWAY_WORKERS="2",
+            SLUICEGATE_STORE_URL="none",
         )
         self._gateway.management = self._management
         await _until(self._gateway_is_ready, "the gateway is ready")

@@ -39,6 +39,7 @@ class Replica:
             SLUICEGATE_GATEWAY_LISTEN=f"127.0.0.1:{self.port}",
             SLUICEGATE_MANAGEMENT_LISTEN=f"127.0.0.1:{self.management}",
             SLUICEGATE_GATEWAY_WORKERS=str(self.workers),
+            SLUICEGATE_STORE_URL="none",
             **more,
         )
         self._gateway.management = self.management
