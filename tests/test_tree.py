@@ -41,9 +41,11 @@ PURE_CALLS = {
     "lower", "maketrans", "removeprefix", "removesuffix", "replace", "split", "strip", "to_bytes",
     "union", "upper", "values", "chr", "ord", "ip_network",
     # declarations of the standard library and of msgspec
-    "NewType", "compile", "field", "namedtuple", "cast", "Option", "Argument", "get_args",
+    "NewType", "compile", "datetime", "desc", "field", "namedtuple", "cast", "timedelta",
+    "with_variant", "Option", "Argument", "get_args",
 }  # fmt: skip
 PURE_DECORATORS = {
+    "delete", "get", "patch", "post", "put",  # Litestar's, of handlers
     "abstractmethod", "asynccontextmanager", "cache", "classmethod", "contextmanager", "dataclass",
     "final", "lru_cache", "mypyc_attr", "overload", "property", "runtime_checkable", "setter",
     "staticmethod", "total_ordering", "unique", "wraps",
