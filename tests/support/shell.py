@@ -20,12 +20,15 @@ import yaml
 
 from support.pages import ROOT, Block, Command, blocks, commands
 from support.ports import eventually, free_port, listens
+from support.postgres import Postgres
 from support.raw_http import get
 
-PORTS = re.compile(r"(?<![\d.])(6380|808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
+PORTS = re.compile(r"(?<![\d.])(5432|6380|808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
 GATEWAY = re.compile(
     r"(?:SLUICEGATE_MANAGEMENT_LISTEN=(\S+)\s+)?sluicegate (?:run (\S+)|quickstart) .*&$", re.DOTALL
 )
+DATABASE = re.compile(r"docker (run|kill|start) .*", re.DOTALL)
+QUICKSTART = "examples/quickstart.yml"
 ENOUGH_S = 20
 """For any one command."""
 QUIET_S = 0.2
@@ -38,6 +41,7 @@ class Shell:
         self.folder = folder
         self._ports: dict[str, str] = {}
         self._runs: dict[str, int] = {}
+        self._database: Postgres | None = None
         for file in (ROOT / "examples").glob("*.*"):
             self.write(f"examples/{file.name}", file.read_text())
         shutil.copytree(ROOT / "examples" / "policies", folder / "examples" / "policies",
@@ -49,10 +53,17 @@ class Shell:
             and not name.lower().endswith("proxy")
         }
         path = f"{Path(sys.executable).parent}:{inherited.get('PATH', '')}"
+        own = {
+            "PATH": path,
+            "PYTHONUNBUFFERED": "1",
+            "LC_ALL": "C.UTF-8",
+            # Where the command line looks unless told.
+            "SLUICEGATE_ADMIN_URL": f"http://127.0.0.1:{self._ports_of('9090')}",
+        }
         self._bash = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,
-            env={**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"},
+            env={**inherited, **own},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,8 +88,13 @@ class Shell:
 
     def run(self, command: str) -> str:
         """Run a command; returns what it printed. Raises AssertionError when it fails."""
+        if docker := DATABASE.fullmatch(command):
+            self._serve_database(docker[1])
+            return ""
         command = self._substituted(command)
         if command == "make run":
+            if QUICKSTART in self._runs:  # Ctrl-C in the other terminal
+                self.run('kill -INT "$quickstart"; wait "$quickstart"')
             command = "sluicegate quickstart > quickstart.log 2>&1 &"
         if command.startswith("pip install "):
             self._install(command.split()[-2])
@@ -92,6 +108,8 @@ class Shell:
         assert status == 0, f"exit status {status} of `{command}`, which printed:\n{printed}"
         if command.endswith("&"):
             self._wait_for(command)
+            if "sluicegate quickstart" in command:
+                self.run("quickstart=$!")
         return self._restored(printed)
 
     def close(self) -> None:
@@ -99,6 +117,8 @@ class Shell:
         with suppress(ProcessLookupError):
             os.killpg(self._bash.pid, signal.SIGKILL)
         self._bash.communicate()
+        if self._database is not None:
+            self._database.stop()
 
     def _read(self, command: str) -> tuple[str, int]:
         assert self._bash.stdout is not None
@@ -117,7 +137,7 @@ class Shell:
         """Wait until what was started in the background serves."""
         started = GATEWAY.search(command)
         if started:
-            file = started[2] or "examples/quickstart.yml"
+            file = started[2] or QUICKSTART
             written = yaml.safe_load((self.folder / file).read_text())["management"]["listen"]
             management = int((started[1] or written).rpartition(":")[2])
             self._runs[file] = management
@@ -125,6 +145,17 @@ class Shell:
             return
         for port in re.findall(r"\b2\d{4}\b|\b3\d{4}\b", command):
             eventually(lambda port=port: listens(int(port)), f"{command} listens")
+
+    def _serve_database(self, wish: str) -> None:
+        """Start, kill or start again the PostgreSQL that a page has in a container."""
+        if self._database is None:
+            self._database = Postgres(self.folder)
+            self._ports["5432"] = str(self._database.port)
+            self.run(f"PATH={self._database.programs}:$PATH")
+        if wish == "kill":
+            self._database.kill()
+        else:
+            self._database.start()
 
     def _install(self, target: str) -> None:
         """Put the page's package where it says, as pip would, without a build or a registry."""
