@@ -34,6 +34,7 @@ def test_what_is_created_can_be_read_replaced_and_deleted(tmp_path: Path) -> Non
                     "changed_at": "2023-11-14T22:13:20Z",
                     "changed_by": shown.json()["changed_by"],
                     "shadowed": False,
+                    "left_out": None,
                     "spec": USERS,
                 }
             )
@@ -248,6 +249,18 @@ def test_a_stored_one_that_the_file_hides_is_listed_as_stored_and_can_be_deleted
             assert [(i["name"], i["shadowed"]) for i in stored] == [("users", True)]
             assert (await ask.delete("/services/users")).status_code == 204
             assert problem(await ask.delete("/services/users")) == (409, "conflict")
+
+    run(story())
+
+
+def test_one_that_does_not_fit_says_why_it_does_not_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path) as ask:
+            await ask.made("/services/users", USERS)
+            ask.desk.unfit["service", "users"] = "services.users: it does not fit"
+            [listed] = (await ask.get("/services")).json()["items"]
+            shown = (await ask.get("/services/users")).json()
+            assert listed["left_out"] == shown["left_out"] == "services.users: it does not fit"
 
     run(story())
 

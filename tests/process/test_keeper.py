@@ -110,8 +110,10 @@ def test_what_does_not_fit_any_more_is_left_out_until_it_does(tmp_path: Path) ->
     async def scenario() -> None:
         async with keeping(tmp_path) as (keeper, replica):
             await write(keeper, Change("route", "a", route("/a")))
+            assert keeper.left_out("route", "a") is None
             await keeper.take_file(Resources.of({}))
             assert replica.names == set()
+            assert (keeper.left_out("route", "a") or "").startswith("routes.a.service: ")
             await keeper.take_file(FILE)
             assert replica.names == {"a"}
 

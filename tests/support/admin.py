@@ -47,6 +47,7 @@ class Desk:
         self.region = "local"
         self.peppers = {"main": PEPPER}
         self.announced = 0
+        self.unfit: dict[tuple[str, str], str] = {}
         self.before_write: Callable[[], Awaitable[None]] | None = None
         self._fusion = Fusion(PolicyCatalog(()))
         self._file = load_text(f"{file}\npeppers: {{main: {PEPPER}}}\n").resources
@@ -59,6 +60,10 @@ class Desk:
         if kind == "policies":
             return {} if held is None else {"": held}
         return held or {}
+
+    def left_out(self, kind: str, name: str) -> str | None:
+        """Return what a test says of it."""
+        return self.unfit.get((kind, name))
 
     def parse_spec(self, kind: str, spec: object, name: str = "") -> bytes | list[Fault]:
         """Return the canonical JSON of a resource, or its faults."""

@@ -36,6 +36,9 @@ class Control(Protocol):
     def declared(self, kind: str) -> Mapping[str, Any]:
         """Return the resources of a kind that the file declares, as JSON would show them."""
 
+    def left_out(self, kind: str, name: str) -> str | None:
+        """Return why a stored resource is not used, None where it is (or the file's is)."""
+
     def parse_spec(self, kind: str, spec: object, name: str = "") -> bytes | list[Fault]:
         """Return the canonical JSON of a resource, or what is wrong with it by itself.
 

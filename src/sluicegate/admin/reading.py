@@ -55,7 +55,7 @@ class Reading:
         revision = await self._reach.living(kind, name)
         if revision is None:
             raise missing(kind, name)
-        return stored(revision)
+        return stored(revision, left_out=self._control.left_out(kind, name))
 
     async def page(self, kind: str, wanted: Wanted) -> Page:
         """Return the next part of a list, in order of names (by code point).
@@ -71,7 +71,8 @@ class Reading:
             held = self._control.declared(kind)
             for row in rows:
                 if row.name not in held or wanted.source == "store":
-                    found[row.name] = stored(row, shadowed=row.name in held)
+                    left_out = self._control.left_out(kind, row.name)
+                    found[row.name] = stored(row, shadowed=row.name in held, left_out=left_out)
         if wanted.source != "store":
             found |= self._declared(kind, wanted)
         names = sorted(name for name in found if horizon is None or name <= horizon)

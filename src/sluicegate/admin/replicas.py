@@ -12,7 +12,7 @@ from sluicegate.admin.identity import Caller, Controlled, Timed, require
 from sluicegate.admin.instants import instant
 from sluicegate.model.resource import Resource
 
-SEEN_S: Final = 300
+SEEN_S: Final = 30
 """Whoever has said nothing for so long is gone; replicas report every 10 s."""
 
 

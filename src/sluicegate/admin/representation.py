@@ -39,7 +39,8 @@ Done = Literal["create", "update", "delete"]
 class Representation(msgspec.Struct, frozen=True, kw_only=True):
     """A resource. `revision`, `changed_at` (RFC 3339) and `changed_by` are null for the file's.
 
-    `shadowed` says of a stored one that the file declares one of the same name, which is used.
+    `shadowed` says of a stored one that the file declares one of the same name, which is used;
+    `left_out` why it is not used although the file does not: what does not fit beside it.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Representation(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime | None = None
     changed_by: str | None = None
     shadowed: bool = False
+    left_out: str | None = None
     spec: Any
 
 
@@ -100,7 +102,9 @@ class Diff(msgspec.Struct, frozen=True, rename={"older": "from", "newer": "to"})
     diff: list[Difference]
 
 
-def stored(revision: Revision, *, shadowed: bool = False) -> Representation:
+def stored(
+    revision: Revision, *, shadowed: bool = False, left_out: str | None = None
+) -> Representation:
     """Show a revision that is no tombstone."""
     return Representation(
         kind=revision.kind,
@@ -110,6 +114,7 @@ def stored(revision: Revision, *, shadowed: bool = False) -> Representation:
         changed_at=instant(revision.at_us),
         changed_by=revision.actor,
         shadowed=shadowed,
+        left_out=left_out,
         spec=spec_of(revision.kind, revision.content),
     )
 

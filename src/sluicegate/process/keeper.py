@@ -28,6 +28,7 @@ from sluicegate.process.messages import Forget
 from sluicegate.process.opened_secrets import OpenedSecrets
 from sluicegate.process.written import as_written
 from sluicegate.snapshot.document import Resources, decode
+from sluicegate.snapshot.stored import item_of
 from sluicegate.store.contract import CONFIGURATION, Arrivals, ReplicaRow, Revision
 from sluicegate.store.kept import DAY_S
 from sluicegate.store.watch import Watch
@@ -175,6 +176,15 @@ class Keeper:
         """Return the resources of a kind that the file declares, as they are written there."""
         written = self._declared.get(kind, {})
         return {name: written.get(name) for (of, name) in self._declares.items if of == kind}
+
+    def left_out(self, kind: str, name: str) -> str | None:
+        """Return why a stored resource does not run, None where it does."""
+        if self._fit is None or (kind, name) not in self._fit.left_out:
+            return None
+        item = (kind, name)
+        return "; ".join(
+            f"{f.path}: {f.message}" for f in self._fit.faults if item_of(f.path) == item
+        )
 
     def parse_spec(self, kind: str, spec: object, name: str = "") -> bytes | list[Fault]:
         """Return the canonical JSON of a resource, or what is wrong with it by itself."""

@@ -98,6 +98,7 @@ class Single:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._store is not None:
+                self._store.used(self._plane.keyring.used())
                 await self._store.close()
             self._checker.close()
             await self._plane.close()

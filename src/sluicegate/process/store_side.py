@@ -65,7 +65,9 @@ class StoreSide:
 
     async def _begin(self, file: Resources, after: int) -> list[Fault]:
         # What a store needs is a third of a process's memory: only where there is one.
-        from sluicegate.process.keeping import administration, open_keeper  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see above
+
+        from sluicegate.process.keeping import administration, open_keeper  # noqa: PLC0415 - same
         from sluicegate.store.contract import SchemaMismatch  # noqa: PLC0415 - same
 
         parts = (self._settings, self._clock, self._metrics)
@@ -76,6 +78,9 @@ class StoreSide:
             return error.faults
         except SchemaMismatch as error:
             return [Fault("store.url", 0, str(error))]
+        except SQLAlchemyError as error:  # rights that are missing, and the like
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            return [Fault("store", 0, f"it answers, but cannot be used: {said}")]
         self._keeper = self._starting
         if self._source is not None:
             await self._keeper.declare(self._source)

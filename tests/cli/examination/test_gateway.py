@@ -60,7 +60,7 @@ def test_replicas_that_are_behind_or_leave_something_out_are_named(served: Admin
         "replica a": ("ok", "runs r"),
         "replica b": ("warning", "has still to read 2 of the newest revisions"),
         "replica c": (
-            "fault", "2 stored resources do not fit and are left out; its log has them",
+            "fault", "2 stored resources do not fit and are left out, see below",
         ),
         "replica d": ("warning", "runs version 0.0.1"),
     }  # fmt: skip
@@ -71,6 +71,14 @@ def test_what_is_stored_without_effect_is_named(served: Administered) -> None:
     (found,) = [finding for finding in look(served) if finding.what == "team"]
     assert found.outcome == "warning"
     assert found.seen == "1 stored without effect, the file declares them too: ours"
+
+
+def test_what_is_stored_and_left_out_is_a_fault_with_its_reason(served: Administered) -> None:
+    served.lines("team", "set", "ours", "description=x")
+    served.asking.desk.unfit["team", "ours"] = "teams.ours.plan: there is no plan `gone`"
+    (found,) = [finding for finding in look(served) if finding.what == "team ours"]
+    assert found.outcome == "fault"
+    assert found.seen == "left out: teams.ours.plan: there is no plan `gone`"
 
 
 def test_a_token_that_may_not_see_it_all_is_a_warning_at_most(served: Administered) -> None:

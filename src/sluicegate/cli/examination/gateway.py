@@ -25,7 +25,7 @@ KINDS: Final = ("service", "plan", "team", "route", "consumer")
 def gateway_findings(client: Client) -> list[Finding]:
     """Ask the management port. Never raises what it answers."""
     findings: list[Finding] = []
-    for look in (_info, _who, _replicas, _shadowed):
+    for look in (_info, _who, _replicas, _without_effect):
         try:
             findings += look(client)
         except Refusal as error:
@@ -56,7 +56,7 @@ def _replicas(client: Client) -> Iterator[Finding]:
     for each in replicas:
         name = plain(f"replica {each['replica']}")
         if each["unfit"]:
-            seen = f"{each['unfit']} stored resources do not fit and are left out; its log has them"
+            seen = f"{each['unfit']} stored resources do not fit and are left out, see below"
             yield Finding(name, "fault", seen)
         elif each["version"] != __version__:
             yield Finding(name, "warning", plain(f"runs version {each['version']}"))
@@ -67,15 +67,18 @@ def _replicas(client: Client) -> Iterator[Finding]:
             yield Finding(name, "ok", plain(f"runs {each['revision'] or 'nothing yet'}"))
 
 
-def _shadowed(client: Client) -> Iterator[Finding]:
-    """Find stored resources without effect: the gateway's file declares the same name."""
+def _without_effect(client: Client) -> Iterator[Finding]:
+    """Find stored resources that do not run: shadowed by the gateway's file, or left out."""
     for kind in KINDS:
-        names = [
-            item["name"]
+        items = [
+            item
             for page in client.pages(path_of(kind), LOOKED_AT, source="store")
             for item in page["items"]
-            if item["shadowed"]
+            if item["shadowed"] or item["left_out"]
         ]
+        for item in [each for each in items if each["left_out"]][:NAMED]:
+            yield Finding(f"{kind} {item['name']}", "fault", plain(f"left out: {item['left_out']}"))
+        names = [item["name"] for item in items if item["shadowed"]]
         if names:
             shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
             seen = f"{len(names)} stored without effect, the file declares them too: {shown}"
