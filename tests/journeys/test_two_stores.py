@@ -31,7 +31,7 @@ FOREVER_S = 3600.0
 
 def commands_of_the_how_to() -> list[str]:
     """Return the SQL of the page, in its order."""
-    return re.findall(r"```sql\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    return re.findall(r"```text\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
 
 
 class Two:

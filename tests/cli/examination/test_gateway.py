@@ -74,9 +74,9 @@ def test_what_is_stored_without_effect_is_named(served: Administered) -> None:
 
 
 def test_what_is_stored_and_left_out_is_a_fault_with_its_reason(served: Administered) -> None:
-    served.lines("team", "set", "ours", "description=x")
-    served.asking.desk.unfit["team", "ours"] = "teams.ours.plan: there is no plan `gone`"
-    (found,) = [finding for finding in look(served) if finding.what == "team ours"]
+    served.lines("team", "set", "theirs", "description=x")
+    served.asking.desk.unfit["team", "theirs"] = "teams.ours.plan: there is no plan `gone`"
+    (found,) = [finding for finding in look(served) if finding.what == "team theirs"]
     assert found.outcome == "fault"
     assert found.seen == "left out: teams.ours.plan: there is no plan `gone`"
 
