@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled chaos truth check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos truth outages check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -26,6 +26,9 @@ chaos: $(VENV)/.dev  ## Targets and links that fail, in five ways: what survives
 
 truth: $(VENV)/.dev  ## Limits on real replicas in trouble: bounds and floors, as a table
 	PYTHONPATH=tests $(BIN)/python -m truth $(ARGS)
+
+outages: $(VENV)/.dev  ## The store away, slow and doubled, while keys and routes change, as a table
+	PYTHONPATH=tests $(BIN)/python -m outages $(ARGS)
 
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 

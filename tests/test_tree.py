@@ -26,6 +26,7 @@ OWN_TESTS = {
     "examples",
     "golden",
     "journeys",
+    "outages",
     "rehearsal",
     "support",
     "truth",
