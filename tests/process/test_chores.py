@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import pytest
 from structlog.testing import capture_logs
 
 from sluicegate.errors import StoreAway
+from sluicegate.process import chores as module
 from sluicegate.process.chores import FIRST_SWEEP_S, REPORT_S, SWEEP_S, Chores
 from support.mock_clock import MockClock
 
@@ -108,5 +110,28 @@ def test_what_breaks_once_is_said_and_tried_again() -> None:
         await turns()
         assert ("report", ROW) in store.told
         await chores.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_end_does_not_wait_for_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CLOSE_S", 0)
+
+    async def scenario() -> None:
+        chores, store, clock = made()
+        begun = asyncio.Event()
+
+        async def sweep(_: int) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        store.sweep = sweep  # type: ignore[attr-defined]
+        chores.start()
+        await turns()
+        clock.advance(FIRST_SWEEP_S)
+        await begun.wait()
+        chores.used({"k": 1})
+        await chores.close()
+        assert ("used", {"k": 1}) in store.told
 
     asyncio.run(scenario())

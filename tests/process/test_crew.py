@@ -490,3 +490,15 @@ def test_management_reads_certificates_again_with_the_workers(scenario: Scenario
         assert await reading == [fault]
 
     scenario(body)
+
+
+def test_management_that_cannot_follow_the_store_any_more_is_replaced(scenario: Scenario) -> None:
+    async def body(world: World) -> None:
+        await world.all_ready()
+        before = world.management()
+        before.say(messages.Applied(1, None, [Fault("store", 0, "no rights")]))
+        assert world.crew.refused == []
+        await world.move(1)
+        assert world.management() is not before
+
+    scenario(body)

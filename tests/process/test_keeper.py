@@ -7,12 +7,15 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StoreAway
 from sluicegate.metrics import Metrics
+from sluicegate.model.consumer import Consumer
 from sluicegate.model.service import Service, Target
 from sluicegate.process.fitting import together
 from sluicegate.process.keeper import Keeper
@@ -22,6 +25,8 @@ from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
 from sluicegate.snapshot.document import Resources, encode
 from sluicegate.store.contract import Author, Change, Stale
+from sluicegate.store.uuid7 import Uuid7
+from sluicegate.store.writing import add
 
 ME = Author("me", "127.0.0.1", "create")
 SERVICE = b'{"targets":["http://192.0.2.1:80"]}'
@@ -261,5 +266,142 @@ def test_a_replica_says_what_it_runs(tmp_path: Path) -> None:
             [row] = await keeper.store.replicas(0)
             assert (row.region, row.unfit, row.arrival) == ("local", 0, 0)
             assert row.revision == keeper._fitted().whole.revision
+
+    asyncio.run(scenario())
+
+
+async def give_a_key(keeper: Keeper) -> None:
+    key = json.dumps({"consumer": "alice", "hash": "local:" + "0" * 64}).encode()
+    await write(
+        keeper,
+        Change("plan", "gold", b'{"policies":[]}'),
+        Change("plan", "free", b'{"policies":[]}'),
+        Change("team", "red", b'{"plan":"gold"}'),
+        Change("consumer", "alice", b'{"team":"red"}', owner="red"),
+        Change("key", "sg_a_00000000", key, owner="alice"),
+    )
+
+
+def test_who_looks_a_key_up_before_its_team_runs_anew_is_told_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, replica):
+            await give_a_key(keeper)
+            fit, looked_up = keeper._fitting.fit, asyncio.Event()
+
+            async def slow(*asked: Any) -> Any:
+                found = await keeper.find("sg_a_00000000")
+                assert found is not None
+                assert found.team is not None
+                assert found.team.plan == "gold"  # as it still runs
+                told.append(len(replica.forgot))
+                looked_up.set()
+                return await fit(*asked)
+
+            told: list[int] = []
+            keeper._fitting.fit = slow  # type: ignore[method-assign]
+            await write(keeper, Change("team", "red", b'{"plan":"free"}'))
+            assert looked_up.is_set()
+            await keeper.catch_up()
+            assert ["red"] in [forget.teams for forget in replica.forgot[told[0] :]]
+
+    asyncio.run(scenario())
+
+
+def test_keys_of_consumers_that_the_file_changes_are_forgotten(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, replica):
+            await give_a_key(keeper)
+            mine = encode(Consumer(plan="free"))
+            await keeper.take_file(Resources.of({**FILE.items, ("consumer", "alice"): mine}))
+            assert replica.forgot[-1].consumers == ["alice"]
+            await keeper.take_file(FILE)
+            assert [forget.consumers for forget in replica.forgot[-2:]] == [["alice"], ["alice"]]
+
+    asyncio.run(scenario())
+
+
+def test_what_failed_once_is_run_when_the_same_page_comes_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, replica):
+            fit, failures = keeper._fitting.fit, [MemoryError()]
+
+            async def fails_once(*asked: Any) -> Any:
+                if failures:
+                    raise failures.pop()
+                return await fit(*asked)
+
+            keeper._fitting.fit = fails_once  # type: ignore[method-assign]
+            await write(keeper, Change("route", "a", route("/a")))
+            await keeper.catch_up()
+            assert replica.names == {"a"}
+
+    asyncio.run(scenario())
+
+
+def test_a_secret_whose_data_key_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, replica):
+            sealed = json.dumps(await keeper.vault.encrypt("host", "example")).encode()
+            keeper.vault._held.clear()  # another replica has made it
+            data_keys, failures = keeper.store.data_keys, [StoreAway("lost")]
+
+            async def fails_once() -> Any:
+                if failures:
+                    raise failures.pop()
+                return await data_keys()
+
+            keeper.store.data_keys = fails_once  # type: ignore[method-assign]
+            target = b'{"targets":["http://${secret:host}.test:80"]}'
+            await write(keeper, Change("secret", "host", sealed), Change("service", "u", target))
+            await keeper.catch_up()
+            assert replica.names == {"u"}
+
+    asyncio.run(scenario())
+
+
+def test_a_late_write_of_another_region_does_not_undo_a_deletion_of_before_our_start(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, _):
+            [first] = await keeper.store.write([Change("route", "a", route("/a"))], ME)
+            await write(keeper, Change("route", "a", None))
+        async with keeping(tmp_path) as (keeper, replica):
+            late = replace(first, id=Uuid7().make(1), stamp=first.stamp - 1, region="other")
+            there = replace(late, id=Uuid7().make(2), name="b")
+            async with cast("Any", keeper.store)._transactions.write() as connection:
+                await add(connection, [late, there])
+            await keeper.catch_up()
+            assert replica.names == {"b"}
+
+    asyncio.run(scenario())
+
+
+def test_what_was_kept_gives_way_to_the_store_even_where_it_is_older_than_was_followed(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, _):
+            await write(keeper, Change("route", "a", route("/a")))
+        kept = (tmp_path / "store.snapshot").read_bytes()
+        async with keeping(tmp_path) as (keeper, _):
+            await write(keeper, Change("route", "b", route("/b")))
+            followed = keeper.arrival
+        (tmp_path / "store.snapshot").write_bytes(kept)
+        replica = Replica(FILE)
+        keeper = await open_keeper(settings(tmp_path), Clock(), Metrics(), FILE, replica)
+        replica.keeper, start = keeper, keeper.store.start
+
+        async def away() -> None:
+            keeper.store.start = start  # type: ignore[method-assign]
+            raise StoreAway("starting")
+
+        keeper.store.start = away  # type: ignore[method-assign]
+        try:
+            await keeper.start(FILE, followed)
+            await keeper.catch_up()
+            assert replica.names == {"a", "b"}
+        finally:
+            await keeper.close()
 
     asyncio.run(scenario())

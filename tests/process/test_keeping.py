@@ -32,11 +32,23 @@ def test_a_first_start_with_sqlite_makes_what_it_needs_and_keeps_it(tmp_path: Pa
     assert made == {"pepper": 0o600, "master.key": 0o600, "admin.token": 0o600}
 
 
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    secrets = Secrets.of(sqlite(tmp_path), DECLARED)
+    assert repr(secrets) == "Secrets(peppers=['main', 'old'], master_keys=['local'])"
+
+
 def test_peppers_of_the_file_are_used_in_their_order_and_none_is_made(tmp_path: Path) -> None:
     secrets = Secrets.of(sqlite(tmp_path), DECLARED)
     assert list(secrets.peppers) == ["main", "old"]
     assert secrets.own_peppers == {}
     assert not (tmp_path / "data" / "pepper").exists()
+
+
+def test_a_pepper_that_was_made_stays_good_when_the_file_gets_others(tmp_path: Path) -> None:
+    made = Secrets.of(sqlite(tmp_path), NOTHING).peppers["local"]
+    both = Secrets.of(sqlite(tmp_path), DECLARED)
+    assert list(both.peppers) == ["main", "old", "local"]
+    assert both.peppers["local"] == made
 
 
 def test_postgresql_without_peppers_and_master_keys_is_refused_by_path(tmp_path: Path) -> None:
@@ -57,7 +69,7 @@ def test_a_pepper_that_was_made_stands_beside_a_file_that_has_none(tmp_path: Pat
             await parts.start()
             await parts.start()
             assert peppers_of(parts.beside_own(NOTHING)) == secrets.peppers
-            assert parts.beside_own(DECLARED) is DECLARED
+            assert list(peppers_of(parts.beside_own(DECLARED))) == ["main", "old", "local"]
             assert parts.shelf is None
         finally:
             await parts.close()

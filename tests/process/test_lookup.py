@@ -22,8 +22,10 @@ KEY = json.dumps({"consumer": "alice", "hash": HASH}).encode()
 TEAMS = {"red": Team(plan="pro")}
 
 
-def row(consumer: bytes | None = b'{"plan":"free"}', key: bytes = KEY) -> KeyRow:
-    return KeyRow(NAME, 1, key, "alice", consumer, None)
+def row(
+    consumer: bytes | None = b'{"plan":"free"}', key: bytes = KEY, team: bytes | None = None
+) -> KeyRow:
+    return KeyRow(NAME, 1, key, "alice", consumer, team)
 
 
 class Answers:
@@ -105,7 +107,7 @@ def test_while_the_store_is_away_what_is_kept_answers() -> None:
     async def scenario() -> None:
         away = StoreAway("down")
         known = FoundKey(NAME, Key(hash=HASH), "alice", Consumer(), None)
-        assert await lookup(Answers(away), Answers(known)).find(NAME) is known
+        assert await lookup(Answers(away), Answers(known)).find(NAME) == known
         assert await lookup(Answers(away), Answers(GONE)).find(NAME) is None
         for kept in (None, StateAway("down")):
             with pytest.raises(StoreAway):
@@ -160,5 +162,26 @@ def test_who_asks_after_a_change_does_not_get_the_answer_of_before(*, everything
         store.gate.set()
         await asyncio.gather(before, after)
         assert store.asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_team_that_does_not_run_still_gives_its_plan() -> None:
+    async def scenario() -> None:
+        found = await lookup(Answers(row(b'{"team":"blue"}', team=b'{"plan":"gone"}'))).find(NAME)
+        assert found is not None
+        assert found.team == Team(plan="gone")
+
+    asyncio.run(scenario())
+
+
+def test_what_was_kept_is_under_the_consumer_and_the_team_of_now() -> None:
+    async def scenario() -> None:
+        known = FoundKey(NAME, Key(hash=HASH), "alice", Consumer(plan="free"), None)
+        mine = Consumer(team="red")
+        one = lookup(Answers(StoreAway("down")), Answers(known), lambda _: mine)
+        found = await one.find(NAME)
+        assert found is not None
+        assert (found.consumer, found.team) == (mine, TEAMS["red"])
 
     asyncio.run(scenario())

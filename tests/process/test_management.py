@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 
 from sluicegate.admin.actuator import Silent
+from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
 from sluicegate.model.resilience import Check
 from sluicegate.model.service import Service, UpstreamTls
 from sluicegate.model.units import Duration
 from sluicegate.process import management, messages
 from sluicegate.process.child import Child, start_child
-from sluicegate.process.management import Hub
+from sluicegate.process.management import Desk, Hub
 from sluicegate.process.status import ReloadStatus, Status, WorkerStatus
 from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Settings
@@ -204,3 +205,26 @@ def test_the_process_reads_certificates_again_when_it_is_told_to(tmp_path: Path)
         await upstream.stop()
 
     run(scenario())
+
+
+def test_whatever_is_wrong_with_the_store_is_answered_the_supervisor_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        class Broken:
+            async def take_file(self, *_: object) -> None:
+                raise RuntimeError("hidden")
+
+        channel = Channel()
+        settings = Settings(store=Store(url="sqlite:///store.db"), data_dir=str(tmp_path))
+        start = messages.Start(pack_settings(settings), -1, [], 0.1, 10, 1)
+        link = cast("Any", channel)
+        desk = Desk(start, settings, link, Hub(link), Clock(), lambda _: None)
+        await desk._take_file(cast("Any", Broken()), Resources.of({}), 7)
+        await desk.close()
+        [answer] = channel.asked
+        assert (answer.number, answer.revision) == (7, None)
+        assert [fault.path for fault in answer.faults] == ["store"]
+        assert "hidden" not in answer.faults[0].message
+
+    asyncio.run(scenario())

@@ -48,3 +48,8 @@ def test_a_revision_says_which_content_it_is() -> None:
 
 def test_metrics_and_access_log_are_on_unless_told() -> None:
     assert Document().policies == [{"metrics": {}}, {"access_log": {}}]
+
+
+def test_the_order_of_peppers_is_content_for_the_first_one_is_used() -> None:
+    one, other = (("pepper", "a"), encode("a" * 32)), (("pepper", "b"), encode("b" * 32))
+    assert Resources.of(dict([one, other])).revision != Resources.of(dict([other, one])).revision  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sluicegate.store.contract import ABSENT, Author, Change, ClockBehind, Revision, Revoked, Stale
@@ -114,3 +115,12 @@ def test_a_row_has_the_columns_of_its_table() -> None:
     assert row["content"] == '{"path":"/ä"}'
     assert "arrival" not in row
     assert row_of(made("route", "r", None))["content"] is None
+
+
+def test_a_key_can_be_revoked_however_far_behind_our_clock_is() -> None:
+    head = make([change("key", "k", {"consumer": "c"})])[0]
+    ahead = msgspec.structs.replace(head, stamp=NOW + (3_600_000 << 16))
+    [gone] = make([change("key", "k", None)], ahead)
+    assert gone.content is None
+    with pytest.raises(ClockBehind):
+        make([change("key", "k", {"consumer": "c"})], ahead)

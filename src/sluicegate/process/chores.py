@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REPORT_S = 10.0
 SWEEP_S = 3600.0
+CLOSE_S = 1.0
+"""For what is under way at the end."""
 FIRST_SWEEP_S = 600.0
 """After the start, which is not to wait behind it: a sweep goes along all that is stored."""
 
@@ -43,16 +45,24 @@ class Chores:
 
     def start(self) -> None:
         """Begin, in the background."""
-        self._tasks = [
+        self._tasks += [
             asyncio.create_task(self._every(REPORT_S, self.report)),
             asyncio.create_task(self._every(REPORT_S, self.note_used)),
             asyncio.create_task(self._every(SWEEP_S, self.sweep, FIRST_SWEEP_S)),
         ]
 
+    def once(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something in the background, where the store is not away."""
+        self._tasks.append(asyncio.create_task(self._try(work)))
+
     async def close(self) -> None:
-        """End, having noted which keys were used. What is under way is not cut in the middle."""
+        """End, having noted which keys were used. A sweep, which may take minutes, is cut."""
         self._closing.set()
-        await asyncio.gather(*self._tasks)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._try(self.note_used)
 
     def used(self, keys: Mapping[str, int]) -> None:

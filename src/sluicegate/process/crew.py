@@ -54,6 +54,7 @@ class Crew:
         self._ask = ask
         self._file = setup.configuration.resources
         self._stored = None if setup.stores else Resources.of({})
+        self._ran = self._stored
         self._resources = together(self._file, self._stored or Resources.of({}))
         self._inbox = Inbox()
         self._applying = asyncio.Lock()
@@ -234,6 +235,8 @@ class Crew:
         if not self.ready.is_set():
             self.refused = faults
             self.ready.set()
+        elif post is self.management and post.child is not None:
+            post.child.kill()  # nobody follows the store; the next one tries again, a while later
 
     def _pass_on(self, teller: Post, told: messages.Told) -> None:
         """Let everyone know at once, and whoever starts later."""
@@ -277,6 +280,7 @@ class Crew:
             self._resources = before
             await asyncio.gather(*(post.configure(before) for post in self.workers))
         elif self._setup.stores:
+            self._ran = self._stored
             self.management.send(messages.Running(resources.revision))
         else:
             # After the workers: what is found of a target has to find the target.
@@ -304,6 +308,8 @@ class Crew:
     async def _run_stored(self) -> None:
         async with self._applying:
             faults = await self._spread()
+            if faults and self._ran is not None:  # the next file must not be refused for it
+                self._stored = self._ran
         for fault in faults:
             self._log.error("workers refuse what is stored", path=fault.path, why=fault.message)
 

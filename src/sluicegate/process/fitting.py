@@ -39,7 +39,15 @@ class Fit(NamedTuple):
     def brought_since(self, before: Fit, changed: Collection[Item]) -> list[Fault]:
         """Return the faults of what was changed, and of what ran before and would not now."""
         spared = before.left_out.difference(changed)
-        return [fault for fault in self.faults if item_of(fault.path) not in spared]
+        old = {fault for fault in before.faults if item_of(fault.path) is None}
+        return [f for f in self.faults if item_of(f.path) not in spared and f not in old]
+
+    def callers_since(self, before: Fit | None) -> tuple[list[str], list[str]]:
+        """Return the consumers, and the teams, that run otherwise than in `before`."""
+        now, had = self.whole.items, {} if before is None else before.whole.items
+        moved = [item for item in now.keys() | had.keys() if now.get(item) != had.get(item)]
+        consumers = sorted(name for kind, name in moved if kind == "consumer")
+        return consumers, sorted(name for kind, name in moved if kind == "team")
 
 
 def together(file: Resources, stored: Resources) -> Resources:

@@ -23,7 +23,7 @@ from sluicegate.admin.control import Considered
 from sluicegate.errors import StateAway, StoreAway
 from sluicegate.process.chores import Chores
 from sluicegate.process.held import SECRET, Held
-from sluicegate.process.lookup import Lookup
+from sluicegate.process.lookup import Lookup, mark_revoked
 from sluicegate.process.messages import Forget
 from sluicegate.process.opened_secrets import OpenedSecrets
 from sluicegate.process.written import as_written
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 RETRY_S = 1.0
 """Between looks for a store that is away, and of which nothing was kept."""
-PAGE = 1000
 RUNS_S = 2.0
 """How long a write waits until this replica runs it."""
 TOPIC = "arrivals"
@@ -97,12 +96,14 @@ class Keeper:
         self._fit: Fit | None = None
         self._declared: dict[str, dict[str, Any]] = {}
         self._refitting = asyncio.Lock()
+        self._owed = self._is_kept = False
         self._runs = asyncio.Event()
         self._running = ""
         retention_s = float(settings.store.retention)
         self._chores = Chores(self.store, clock, retention_s, self._describe)
+        self._as_of = 0  # up to which arrival teams run as they were read
         self._lookup = Lookup(
-            self.store, parts.kept, self._consumer, self._team, lambda: self.arrival
+            self.store, parts.kept, self._consumer, self._team, lambda: self._as_of
         )
         self._unfit = metrics.family(
             "sluicegate_store_unfit_resources",
@@ -224,28 +225,23 @@ class Keeper:
 
     async def written(self) -> None:
         """Take notice of what was just written, tell the others, and wait until it runs here."""
-        try:
-            await self.catch_up()
-        except StoreAway as error:
-            self._log.warning("what was written is not yet read", error=str(error))
-            return
+        await self.catch_up()
         shelf = self._parts.shelf
         if shelf is not None:
             try:
                 await shelf.publish(TOPIC, self.region)
             except StateAway:
                 self._log.info("others were not told of a change; they will find it by polling")
-        wanted = self._fitted().whole.revision
         try:
             async with asyncio.timeout(RUNS_S):
-                while self._running != wanted:
+                while self._running != self._fitted().whole.revision:
                     self._runs.clear()
                     await self._runs.wait()
         except TimeoutError:
-            self._log.warning("what was written is not yet run", revision=wanted)
+            self._log.warning("what was written is not yet run")
 
     async def catch_up(self) -> None:
-        """Read what has arrived until now. Raises StoreAway."""
+        """Read what has arrived until now, unless the store is away."""
         await self._watch.caught_up()
 
     # --- following -----------------------------------------------------------------------------
@@ -257,13 +253,23 @@ class Keeper:
             await self._read_all()
             self._tell_forget(Forget([], [], [], everything=True, arrival=self.arrival))
             await self._refit()
+            self._keep()
             return
+        if self._is_kept:  # it may be older than what was followed, or of another database
+            self._held.replace((await self.store.current(sorted(CONFIGURATION))).revisions)
+            self._is_kept, self._owed = False, True
+        strangers = self._held.strangers(arrivals.revisions, self.region)
+        heads = [await self.store.head(*item) for item in strangers]
         self.arrival = arrivals.last
         self._forget(arrivals.revisions)
-        if self._held.take(arrivals.revisions):
+        self._owed |= self._held.take([*arrivals.revisions, *filter(None, heads)])
+        if self._owed:  # also where it has failed before: the same page has come again
             await self._refit()
+        self._as_of = self.arrival
         if arrivals.revisions:
             self._keep()
+        if self._owed:
+            raise StoreAway("a stored secret could not be read yet")
 
     async def _first(self, after: int) -> None:
         waited = False
@@ -276,7 +282,8 @@ class Keeper:
                 if kept is not None:
                     self.vault.learn(kept.data_keys)
                     self._held.replace(kept.revisions)
-                    self.arrival = after or kept.arrival
+                    self.arrival = min(after or kept.arrival, kept.arrival)
+                    self._is_kept = True
                     self._log.warning("the store is away; what was kept of it runs")
                     return
                 if not waited:
@@ -287,7 +294,7 @@ class Keeper:
                 self.arrival = after or self.arrival
                 self._keep()
                 if self._parts.shelf is not None:
-                    await self._mark_revoked()
+                    self._chores.once(self._mark_revoked)
                 return
 
     async def _kept_snapshot(self) -> KeptSnapshot | None:
@@ -297,24 +304,13 @@ class Keeper:
             return None
 
     async def _mark_revoked(self) -> None:
-        """Repeat what the state may have missed while it was away, of as long as records live."""
         since_us = self._clock.wall_us() - int(DAY_S * 1e6)
-        before = ""
-        while True:
-            page = await self.store.audit(
-                before=before, limit=PAGE, kinds=["key"], since_us=since_us
-            )
-            for revision in page:
-                if revision.content is None:
-                    self._parts.kept.revoke_key(revision.name)
-            if len(page) < PAGE:
-                return
-            before = page[-1].id
+        await mark_revoked(self.store, self._parts.kept, since_us)
 
     async def _read_all(self) -> None:
         everything = await self.store.current(sorted(CONFIGURATION))
         self._held.replace(everything.revisions)
-        self.arrival = everything.last
+        self.arrival, self._is_kept, self._owed = everything.last, False, True
 
     def _keep(self) -> None:
         self._parts.kept.keep_snapshot(
@@ -355,15 +351,19 @@ class Keeper:
         async with self._refitting:
             file, declares = self._file, self._declares
             await self._secrets.read(self._held.secrets())
-            fit = await self._fitting.fit(
-                file, self._held.contents(), self._secrets.texts.__getitem__
-            )
+            arrival, contents = self.arrival, self._held.contents()
+            fit = await self._fitting.fit(file, contents, self._secrets.texts.__getitem__)
             if self._fit is None or list(fit.faults) != list(self._fit.faults):
                 for fault in fit.faults:
                     self._log.error("left out of what runs", path=fault.path, why=fault.message)
-            self._fit = fit
+            before, self._fit, self._as_of = self._fit, fit, arrival
             self._unfit.value = len(fit.left_out)
+            self._owed = self._secrets.missed
             self._replica.deliver(await asyncio.to_thread(fit.beside, declares))
+            consumers, teams = await asyncio.to_thread(fit.callers_since, before)
+            if before is not None and (consumers or teams):  # what was looked up meanwhile
+                forget = Forget([], consumers, teams, everything=False, arrival=self.arrival)
+                self._tell_forget(forget)
 
     def _fitted(self) -> Fit:
         if self._fit is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sluicegate.admin.app import Frame, build
 from sluicegate.admin.bridge import Bridge
 from sluicegate.admin.controllers import controllers
-from sluicegate.errors import ConfigError, StoreAway
+from sluicegate.errors import ConfigError
 from sluicegate.process.fitting import Fitting
 from sluicegate.process.keeper import Keeper
 from sluicegate.process.trial import Trial
@@ -25,7 +25,6 @@ from sluicegate.store.bootstrap import (
     token_file,
 )
 from sluicegate.store.kept import Kept
-from sluicegate.store.migrate import migrate
 from sluicegate.store.open import open_store
 from sluicegate.store.seal import Seal
 from sluicegate.store.vault import Vault
@@ -46,6 +45,10 @@ class Secrets(NamedTuple):
     own_peppers: dict[str, str]
     master_keys: dict[str, bytes]
 
+    def __repr__(self) -> str:
+        """Show what is no secret."""
+        return f"Secrets(peppers={list(self.peppers)}, master_keys={list(self.master_keys)})"
+
     @classmethod
     def of(cls, settings: Settings, file: Resources) -> Secrets:
         """Read files, and make those that a first start with SQLite needs.
@@ -53,13 +56,13 @@ class Secrets(NamedTuple):
         Raises ConfigError for what cannot be made, and for what PostgreSQL needs and nobody gave.
         """
         declared = peppers_of(file)
-        own = {} if declared else local_peppers(settings)
-        faults = secret_faults(settings, declared | own)
+        own = local_peppers(settings, needed=not declared)
+        faults = secret_faults(settings, {**own, **declared})
         if faults:
             raise ConfigError(faults)
         if settings.store.url.startswith("sqlite:"):
             first_token(settings)
-        return cls(declared | own, own, master_keys(settings))
+        return cls({**declared, **own, **declared}, own, master_keys(settings))
 
 
 class Keeping:
@@ -70,9 +73,7 @@ class Keeping:
     ) -> None:
         """Build everything; nothing is connected yet. Raises ConfigError for files of TLS."""
         self._own_peppers = secrets.own_peppers
-        self._settings = settings
         self._metrics = metrics
-        self._migrated = not settings.store.url.startswith("sqlite:")
         self.store: Store = open_store(settings, clock, metrics)
         self.vault = Vault(self.store, secrets.master_keys, clock)
         self.shelf: Shelf | None = open_shelf(settings.state, clock, metrics)
@@ -82,24 +83,18 @@ class Keeping:
         self.fitting = Fitting(Fusion(PolicyCatalog(), settings), self._trial.compile)
 
     def beside_own(self, file: Resources) -> Resources:
-        """Return what a file declares, and the pepper that was made where it has none."""
-        if not self._own_peppers or peppers_of(file):
+        """Return what a file declares, and after its peppers the one that was made."""
+        if not self._own_peppers.keys() - peppers_of(file).keys():
             return file
         own = {("pepper", name): encode(text) for name, text in self._own_peppers.items()}
-        return Resources.of({**file.items, **own})  # type: ignore[dict-item]  # "pepper" is a Kind
+        return Resources.of({**file.items, **own, **file.items})  # type: ignore[dict-item]  # "pepper" is a Kind
 
     def take_peppers(self, file: Resources) -> None:
         """Sign under the peppers that there are now."""
         self.kept.seal = Seal(peppers_of(file), self._metrics)
 
     async def start(self) -> None:
-        """Connect. Raises StoreAway, SchemaMismatch; may be called again after either."""
-        if not self._migrated:
-            try:
-                await migrate(self._settings)
-            except OSError as error:
-                raise StoreAway(f"the store cannot be made: {error.strerror}") from error
-            self._migrated = True
+        """Connect; SQLite gets its schema. Raises StoreAway, SchemaMismatch; may be repeated."""
         await self.store.start()
 
     async def close(self) -> None:

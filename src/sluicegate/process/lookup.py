@@ -12,19 +12,20 @@ import structlog
 from sluicegate.errors import StateAway, StoreAway
 from sluicegate.model import units
 from sluicegate.model.consumer import Consumer, FoundKey, Key
+from sluicegate.model.team import Team
 from sluicegate.snapshot.looked_up import StoredKey
 from sluicegate.store.kept import Gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sluicegate.model.team import Team
     from sluicegate.store.contract import KeyRow, Store
     from sluicegate.store.kept import Kept
 
 T = TypeVar("T")
-PATIENCE_S = 1.0
-"""For the store, where the state may know: workers wait for both, and for no more than 2 s."""
+PAGE = 1000
+PATIENCE_S = 0.9
+"""For the store, and then for the state: workers wait for both, and for no more than 2 s."""
 
 
 class Lookup:
@@ -79,16 +80,23 @@ class Lookup:
                 row = await self._store.key(name)
         except (StoreAway, TimeoutError):
             try:
-                found = await self._kept.key(name)
-            except StateAway:
+                async with asyncio.timeout(PATIENCE_S):
+                    found = await self._kept.key(name)
+            except (StateAway, TimeoutError):
                 found = None
             if found is None:
                 raise StoreAway("neither the store nor the state can say") from None
-            return None if isinstance(found, Gone) else found
+            return None if isinstance(found, Gone) else self._as_it_runs(found)
         found = None if row is None else self._read(row)
         if row is not None and found is not None:
             self._kept.keep_key(found, arrival)
         return found
+
+    def _as_it_runs(self, found: FoundKey) -> FoundKey:
+        """Return what was kept with what has become of its consumer and team in the file."""
+        consumer = self._declared(found.consumer_name) or found.consumer
+        team = None if consumer.team is None else self._team(consumer.team) or found.team
+        return FoundKey(found.name, found.key, found.consumer_name, consumer, team)
 
     def _read(self, row: KeyRow) -> FoundKey | None:
         try:
@@ -100,6 +108,9 @@ class Lookup:
             team = None
             if consumer is not None and consumer.team is not None:
                 team = self._team(consumer.team)
+                if team is None and row.team is not None:
+                    # One that does not fit: without it the key would be without its plan's limits.
+                    team = _decode(row.team, Team)
         except msgspec.MsgspecError:
             # A newer version has written it. It must not pass as something that it is not.
             self._log.error("a stored key cannot be read", key=row.name)
@@ -107,6 +118,19 @@ class Lookup:
         if consumer is None:
             return None
         return FoundKey(row.name, key, row.consumer_name, consumer, team)
+
+
+async def mark_revoked(store: Store, kept: Kept, since_us: int) -> None:
+    """Repeat what the state may have missed of revocations since then. Raises StoreAway."""
+    before = ""
+    while True:
+        page = await store.audit(before=before, limit=PAGE, kinds=["key"], since_us=since_us)
+        for revision in page:
+            if revision.content is None:
+                kept.revoke_key(revision.name)
+        if len(page) < PAGE:
+            return
+        before = page[-1].id
 
 
 def _decode(raw: bytes, kind: type[T]) -> T:

@@ -16,7 +16,7 @@ import structlog
 from sluicegate.admin.actuator import Info, Silent
 from sluicegate.admin.app_server import serve_app
 from sluicegate.clock import Clock
-from sluicegate.errors import StoreAway
+from sluicegate.errors import Fault, StoreAway
 from sluicegate.logs import configure_logging
 from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
@@ -168,7 +168,12 @@ class Desk:
             self._begin(self._take_file(self._store, resources, message.number))
 
     async def _take_file(self, store: StoreSide, file: Resources, number: int) -> None:
-        faults = await store.take_file(file, self._arrival)
+        # Whatever it is, an answer has to be given: the supervisor waits for it.
+        try:
+            faults = await store.take_file(file, self._arrival)
+        except Exception as error:  # noqa: BLE001 - see above
+            structlog.get_logger().exception("the store cannot be used")
+            faults = [Fault("store", 0, f"it cannot be used: {type(error).__name__}")]
         revision = None if faults else file.revision
         self._channel.send(messages.Applied(number, revision, faults))
 

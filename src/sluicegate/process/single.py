@@ -98,7 +98,7 @@ class Single:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._store is not None:
-                self._store.used(self._plane.keyring.used())
+                await self._say_used(self._store)
                 await self._store.close()
             self._checker.close()
             await self._plane.close()
@@ -208,7 +208,12 @@ class Single:
         while True:
             await self._setup.clock.sleep(USED_S)
             if self._store is not None:
-                self._store.used(self._plane.keyring.used())
+                await self._say_used(self._store)
+
+    async def _say_used(self, store: StoreSide) -> None:
+        while used := self._plane.keyring.used():
+            store.used(used)
+            await asyncio.sleep(0)
 
     def _make_store_side(self) -> StoreSide | None:
         """Make the store's side of this replica, where there is a store."""

@@ -71,6 +71,7 @@ class StoreSide:
         from sluicegate.store.contract import SchemaMismatch  # noqa: PLC0415 - same
 
         parts = (self._settings, self._clock, self._metrics)
+        await self._close_failed()
         try:
             self._starting = await open_keeper(*parts, file, self._replica)
             await self._starting.start(file, after)
@@ -88,6 +89,12 @@ class StoreSide:
         self._bridge = await asyncio.to_thread(administration, self._keeper, *parts)
         self._on_admin(self._bridge)
         return []
+
+    async def _close_failed(self) -> None:
+        """Let go of a keeper that could not start: another one takes its place."""
+        failed, self._starting = self._starting, None
+        if failed is not None:
+            await failed.close()
 
     async def declare(self, source: bytes) -> None:
         """Take the text of the file."""

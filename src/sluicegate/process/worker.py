@@ -142,12 +142,12 @@ class Worker:
     async def _tell_used(self) -> None:
         while True:
             await self._clock.sleep(USED_S)
-            self._say_used()
+            await self._say_used()
 
-    def _say_used(self) -> None:
-        used = self._plane.keyring.used()
-        if used:
+    async def _say_used(self) -> None:
+        while used := self._plane.keyring.used():
             self._channel.send(messages.Used(used))
+            await asyncio.sleep(0)
 
     def _state(self) -> messages.Beat:
         return messages.Beat(
@@ -202,7 +202,7 @@ class Worker:
         await drain.finish(self._plane, sockets, how.deadline_s, self._clock, self._cut)
         for sock in sockets:
             sock.close()
-        self._say_used()
+        await self._say_used()
         self.done.set()
 
 

@@ -93,7 +93,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
             names.setdefault(kind, []).append(name)
         for kind in sorted(names):
             start = _sized(kind.encode())
-            ordered = sorted(names[kind])
+            # The order of peppers says which one is for new keys.
+            ordered = names[kind] if kind == "pepper" else sorted(names[kind])
             for at in range(0, len(ordered), AT_ONCE):
                 some = ordered[at : at + AT_ONCE]
                 digest.update(

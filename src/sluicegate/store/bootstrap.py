@@ -39,15 +39,16 @@ class FirstToken(NamedTuple):
     made: bool
 
 
-def local_peppers(settings: Settings) -> dict[str, str]:
-    """Return `{"local": …}`, the pepper of `data_dir`, made where it is not there.
+def local_peppers(settings: Settings, *, needed: bool = True) -> dict[str, str]:
+    """Return `{"local": …}`, the pepper of `data_dir`, made where it is `needed` and not there.
 
-    For a SQLite store without `peppers` in the file; otherwise empty. Raises ConfigError where the
-    file can be neither read nor made.
+    For a SQLite store; otherwise empty. One that was made before the file had `peppers` stays good,
+    for the keys that were made under it. Raises ConfigError where the file can be neither read nor
+    made.
     """
-    if not _is_sqlite(settings):
-        return {}
     path = Path(settings.data_dir) / PEPPER
+    if not _is_sqlite(settings) or not (needed or path.exists()):
+        return {}
     text = _kept(path, lambda: secrets.token_hex(SECRET_BYTES), "data_dir")
     if len(text.encode()) < SECRET_BYTES:
         raise _fault("data_dir", f"{path} is no pepper; expected at least {SECRET_BYTES} bytes")
@@ -57,13 +58,13 @@ def local_peppers(settings: Settings) -> dict[str, str]:
 def master_keys(settings: Settings) -> dict[str, bytes]:
     """Return the master keys by name, 32 bytes each: those of the settings.
 
-    Where there are none and the store is SQLite, the one of `data_dir`, made where it is not there.
+    Where the store is SQLite, also the one of `data_dir`, after them; made where there is no other.
     Raises ConfigError as above.
     """
-    configured = settings.store.master_keys
-    if configured or not _is_sqlite(settings):
-        return {name: base64.b64decode(text) for name, text in configured.items()}
+    configured = {n: base64.b64decode(t) for n, t in settings.store.master_keys.items()}
     path = Path(settings.data_dir) / MASTER_KEY
+    if not _is_sqlite(settings) or (configured and not path.exists()):
+        return configured
     text = _kept(
         path, lambda: base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(), "data_dir"
     )
@@ -74,7 +75,7 @@ def master_keys(settings: Settings) -> dict[str, bytes]:
     if len(key) != SECRET_BYTES:
         message = f"{path} is no master key; expected {SECRET_BYTES} bytes in base64"
         raise _fault("data_dir", message)
-    return {LOCAL: key}
+    return {**configured, LOCAL: key, **configured}
 
 
 def secret_faults(settings: Settings, peppers: Mapping[str, str]) -> list[Fault]:

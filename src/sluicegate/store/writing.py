@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from sluicegate.store import queries
 from sluicegate.store.contract import ABSENT, FINAL, Change, Moved, Revision, Revoked, Stale
-from sluicegate.store.stamp import stamp_after
+from sluicegate.store.stamp import COUNTER_BITS, stamp_after
 from sluicegate.store.tables import revisions
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def make_revisions(
 ) -> list[Revision]:
     """Return the revisions that the changes become, in their order.
 
-    Of two changes of one name the second one follows the first. Raises Stale, Revoked, ClockBehind.
+    Of two changes of one name the second one follows the first. Raises Stale, Revoked, ClockBehind;
+    not the last for a revocation, which must not wait for a clock.
     """
     known = dict(heads)
     made: list[Revision] = []
@@ -102,11 +103,14 @@ def make_revisions(
         newest = known.get((change.kind, change.name))
         refuse(change, newest)
         living = change.content is not None
+        before = 0 if newest is None else newest.stamp
+        if change.kind in FINAL and not living:
+            before = min(before, wall_us // 1000 << COUNTER_BITS)  # it wins whatever its stamp is
         revision = Revision(
             id=ids.make(wall_us),
             kind=change.kind,
             name=change.name,
-            stamp=stamp_after(0 if newest is None else newest.stamp, wall_us),
+            stamp=stamp_after(before, wall_us),
             region=region,
             content=change.content,
             owner=change.owner if living else None,

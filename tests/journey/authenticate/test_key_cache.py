@@ -108,7 +108,7 @@ def test_keys_of_a_consumer_or_a_team_are_forgotten_in_both_generations() -> Non
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["put", "get", "forget", "consumer", "team", "clear"]),
+            st.sampled_from(["put", "get", "forget", "consumer", "team", "doubt"]),
             st.integers(0, 11),
         ),
         max_size=100,
@@ -134,8 +134,7 @@ def test_no_key_of_what_has_changed_is_given_out(steps: list[tuple[str, int]]) -
             cache.forget_teams(frozenset({f"t{number % 3}"}))
             lives = {each for each in lives if each % 3 != number % 3}
         else:
-            cache.clear()
-            lives.clear()
+            cache.doubt()
         assert len(cache) <= 6
         marks = (cache._younger.consumers, cache._younger.teams)
         assert all(len(each) <= 3 for each in marks)
@@ -159,22 +158,31 @@ def test_a_change_of_one_consumer_leaves_keys_of_others_known() -> None:
 def test_what_is_dropped_is_freed_bit_by_bit_and_before_more_is_dropped() -> None:
     cache = KeyCache(most_keys=100)
     filled(cache, range(100))
-    cache.clear()
-    assert [len(keys) for keys in cache._dropped] == [50, 50]
-    cache.clear()
-    assert len(cache._dropped) == 2
+    assert not cache._dropped
     cache.put(known("a"))
-    assert sum(map(len, cache._dropped)) == 96
+    assert [len(keys) for keys in cache._dropped] == [46]
     for number in range(1000):
         cache.put(known(str(number)))
         assert sum(map(len, cache._dropped)) <= 100
         assert len(cache._dropped) <= 3
 
 
-def test_clear_leaves_nothing() -> None:
-    cache = KeyCache(most_keys=2)
-    filled(cache, range(2))
+def test_keys_that_are_doubted_are_known_and_due_once() -> None:
+    cache = KeyCache(most_keys=4)
+    for name in "ab":
+        one = known(name)
+        one.due = 5.0
+        cache.put(one)
     cache.put_absent(b"x", 0.0)
-    cache.clear()
-    assert len(cache) == 0
+    cache.doubt()
     assert not cache.is_absent(b"x", 0.0)
+    found = cache.get(b"a")
+    assert found is not None
+    assert found.due == 0.0
+    found.due = 9.0
+    assert cache.get(b"a") is found
+    assert found.due == 9.0
+    later = known("c")
+    later.due = 7.0
+    cache.put(later)
+    assert later.due == 7.0

@@ -16,7 +16,13 @@ from structlog.testing import capture_logs
 from sluicegate.errors import ABNORMAL_USAGE, UNAVAILABLE, Refused
 from sluicegate.journey.authenticate.key_cache import ABSENT_S, KeyCache
 from sluicegate.journey.authenticate.key_record import KeyRecord
-from sluicegate.journey.authenticate.keyring import AGAIN_S, RETRY_S, WAIT_S, Keyring
+from sluicegate.journey.authenticate.keyring import (
+    AGAIN_S,
+    RETRY_S,
+    TOLD_AT_ONCE,
+    WAIT_S,
+    Keyring,
+)
 from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer, FoundKey, Key
 from sluicegate.model.key import base62, new_key
@@ -346,7 +352,7 @@ def test_an_answer_on_its_way_does_not_survive_that_its_name_is_forgotten(how: s
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("how", ["forget", "forget_consumers", "forget_teams", "forget_all"])
+@pytest.mark.parametrize("how", ["forget", "forget_consumers", "forget_teams"])
 def test_between_the_answer_and_who_waits_for_it_a_name_can_still_be_forgotten(how: str) -> None:
     async def work() -> None:
         raw, found = stored("ann", team=Team())
@@ -363,6 +369,19 @@ def test_between_the_answer_and_who_waits_for_it_a_name_can_still_be_forgotten(h
         assert ring.asked == 2
 
     asyncio.run(work())
+
+
+@looped
+async def test_when_everything_is_doubted_known_keys_are_served_and_asked_for_anew() -> None:
+    raw, found = stored("ann")
+    ring = Ring(found)
+    assert await ring.whose(raw) is not None
+    ring.source.keys.clear()
+    ring.keyring.forget_all()
+    assert await ring.whose(raw) is not None
+    await turns()
+    assert ring.asked == 2
+    assert await ring.whose(raw) is None
 
 
 def _forget(ring: Ring, how: str, found: FoundKey) -> None:
@@ -501,3 +520,9 @@ def test_nothing_that_is_kept_holds_a_key() -> None:
         assert known.digest == digest(PEPPER, raw)
 
     asyncio.run(work())
+
+
+def test_keys_that_were_used_are_told_bit_by_bit() -> None:
+    keyring = Keyring(None, MockClock(), Metrics())
+    keyring._used.update((f"sg_a_{number:08d}", 1.0) for number in range(TOLD_AT_ONCE + 1))
+    assert [len(keyring.used()) for _ in range(3)] == [TOLD_AT_ONCE, 1, 0]

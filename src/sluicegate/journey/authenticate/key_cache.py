@@ -73,7 +73,8 @@ class KeyCache:
     """Keys and absences by name, as they stand in what is presented."""
 
     __slots__ = (
-        "_absent", "_changes", "_dropped", "_half", "_most_absent", "_older", "_younger",
+        "_absent", "_changes", "_doubted", "_dropped", "_half", "_most_absent", "_older",
+        "_younger",
     )  # fmt: skip
 
     def __init__(self, most_keys: int = MOST_KEYS, most_absent: int = MOST_ABSENT) -> None:
@@ -85,6 +86,7 @@ class KeyCache:
         self._dropped: list[dict[bytes, KnownKey]] = []
         self._absent: dict[bytes, float] = {}
         self._changes = 0
+        self._doubted = 0
 
     def __len__(self) -> int:
         """Count the keys, also those that are to be forgotten: none is in both generations."""
@@ -116,6 +118,8 @@ class KeyCache:
     def _is_outdated(self, known: KnownKey) -> bool:
         if self._younger.concerns(known) or self._older.concerns(known):
             return True
+        if known.checked < self._doubted:
+            known.due = 0.0
         known.checked = self._changes
         return False
 
@@ -179,9 +183,8 @@ class KeyCache:
         if len(marks) > self._half:  # marks are bounded like keys
             self._age()
 
-    def clear(self) -> None:
-        """Know nothing."""
-        self._drop(self._younger.keys)
-        self._drop(self._older.keys)
-        self._younger, self._older = Generation(), Generation()
+    def doubt(self) -> None:
+        """Have every key asked for anew when it is next used; until then it is served."""
+        self._changes += 1
+        self._doubted = self._changes
         self._absent.clear()

@@ -39,6 +39,7 @@ MISSES_PER_S: Final = 200.0
 MOST_LOGGED: Final = 64
 MOST_UNTOLD: Final = 131_072
 """Keys of which it is kept when they were used, where nobody fetches that."""
+TOLD_AT_ONCE: Final = 1000
 RETRY_AFTER: Final = ((b"retry-after", b"1"),)
 
 
@@ -273,8 +274,11 @@ class Keyring:
         self._doubt()
 
     def forget_all(self) -> None:
-        """Ask anew for every key."""
-        self._cache.clear()
+        """Ask anew for every key when it is next used, beside the request.
+
+        Not before: all of them at once would be more look-ups than are allowed.
+        """
+        self._cache.doubt()
         self._doubt()
 
     def _doubt(self) -> None:
@@ -284,10 +288,16 @@ class Keyring:
     # --- told to who keeps it ----------
 
     def used(self) -> dict[str, int]:
-        """Return the stored keys used since the last call, with when: UTC, µs since 1970."""
-        used, self._used = self._used, {}
+        """Return some keys that were used, with when: UTC, µs since 1970; none when all are told.
+
+        Not all at once: a hundred thousand would hold the loop for a tenth of a second.
+        """
         now, wall_us = self._clock.monotonic(), self._clock.wall_us()
-        return {name: wall_us - int((now - at) * 1_000_000) for name, at in used.items()}
+        told: dict[str, int] = {}
+        while self._used and len(told) < TOLD_AT_ONCE:
+            name, at = self._used.popitem()
+            told[name] = wall_us - int((now - at) * 1_000_000)
+        return told
 
     async def close(self) -> None:
         """Ask no more. Who still waits is told that nobody can say."""
