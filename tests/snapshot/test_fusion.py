@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sluicegate.errors import Fault
 from sluicegate.settings import Settings, Tracing
 from sluicegate.snapshot.document import Resources, decode
-from sluicegate.snapshot.fusion import Fused, Fusion, brought
+from sluicegate.snapshot.fusion import Fused, Fusion
 from sluicegate.snapshot.pieces import PieceMaker
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.snapshot.stored import canonical, item_of
@@ -274,21 +274,6 @@ def test_what_the_replica_can_do_decides_too() -> None:
     tracing = Settings(tracing=Tracing(endpoint="http://127.0.0.1:4318"))
     fused = fuse(Fusion(PolicyCatalog(()), tracing), {("policies", ""): [{"traces": {}}]})
     assert messages(fused) == {}
-
-
-def test_a_change_answers_for_itself_and_for_what_it_pushes_out(fusing: Fusion) -> None:
-    broken: Stored = {**STORED, ("route", "lost"): {"match": {"path": "/l"}, "service": "gone"}}
-    before = fuse(fusing, broken)
-    users: Any = ("service", "users")
-    without = fuse(fusing, {item: spec for item, spec in broken.items() if item != users})
-    assert [fault.path for fault in brought(before, without, [users])] == ["routes.users.service"]
-    still = {**broken, ("route", "lost"): {"match": {"path": "/l2"}, "service": "gone"}}
-    (fault,) = brought(before, fuse(fusing, still), [("route", "lost")])
-    assert fault.path == "routes.lost.service"
-    mended = {**broken, ("service", "gone"): {"targets": ["http://g:1"]}}
-    assert brought(before, fuse(fusing, mended), [("service", "gone")]) == []
-    other = {**broken, ("team", "green"): {}}
-    assert brought(before, fuse(fusing, other), [("team", "green")]) == []
 
 
 def test_what_is_stored_but_is_no_json_is_left_out(fusing: Fusion) -> None:

@@ -15,7 +15,7 @@ from sluicegate.model.units import Duration
 from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
 from sluicegate.store.access import PROBE_S, Access
-from sluicegate.store.engine import open_engine
+from sluicegate.store.engine import LINKS, open_engine
 from support.loops import run
 from support.mock_clock import MockClock
 from support.postgres import Postgres, store_settings
@@ -189,5 +189,19 @@ def test_a_file_that_cannot_be_opened_is_away(tmp_path: Path) -> None:
             async with access.call(), access.engine.connect():
                 pass
         await access.close()
+
+    run(scenario())
+
+
+def test_the_end_cuts_connections_that_cancelled_work_has_left_behind(world: World) -> None:
+    async def scenario() -> None:
+        asking = asyncio.create_task(world.ask("SELECT pg_sleep(30)"))
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'"
+        await world.until(lambda: world.server.execute(sleeping) != [["0"]])
+        asking.cancel()
+        await asyncio.wait([asking])
+        links = world.access.engine.get_execution_options()[LINKS]
+        await world.access.close()
+        assert all(link.is_closed() for link in links._open)
 
     run(scenario())

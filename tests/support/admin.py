@@ -21,8 +21,9 @@ from sluicegate.admin.controllers import controllers
 from sluicegate.admin.segments import decoded
 from sluicegate.errors import Fault
 from sluicegate.metrics import Metrics
+from sluicegate.process.fitting import Fit
 from sluicegate.settings import Settings
-from sluicegate.snapshot.fusion import Fused, Fusion, brought
+from sluicegate.snapshot.fusion import Fused, Fusion
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.snapshot.stored import KINDS
 from sluicegate.store.contract import CONFIGURATION, Change, Store
@@ -36,6 +37,10 @@ from support.mock_clock import MockClock
 MASTER = {"main": b"m" * 32}
 PEPPER = "p" * 32
 PATCH = {"content-type": "application/merge-patch+json"}
+
+
+def _fit(fused: Fused) -> Fit:
+    return Fit(fused, fused.faults, fused.left_out)
 
 
 class Desk:
@@ -77,7 +82,8 @@ class Desk:
         after |= {(c.kind, c.name): c.content for c in changes if c.kind in CONFIGURATION}
         living = {item: content for item, content in after.items() if content is not None}
         ran, runs = await self._fused(held), await self._fused(living)
-        faults = brought(ran, runs, {cast("Any", (c.kind, c.name)) for c in changes})
+        changed = {cast("Any", (c.kind, c.name)) for c in changes}
+        faults = _fit(runs).brought_since(_fit(ran), changed)
         for change in changes:
             if change.content is not None:
                 faults += self._looked_up(runs, change, msgspec.json.decode(change.content))

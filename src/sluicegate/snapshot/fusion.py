@@ -26,7 +26,7 @@ from sluicegate.snapshot.places import Place, place_of, written
 from sluicegate.snapshot.rules import NOTHING_ANSWERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sluicegate.snapshot.document import Kind
     from sluicegate.snapshot.draft import Draft
@@ -63,15 +63,6 @@ class Fused(NamedTuple):
         item = stored.item_of(fault.path)
         draft = None if item is None else self.drafts.get(item)
         return fault if draft is None else draft.locate(fault)
-
-
-def brought(before: Fused, after: Fused, changed: Collection[Item]) -> list[Fault]:
-    """Return the faults that changes would bring.
-
-    Those of what is changed, and of what is in `before` and would be left out.
-    """
-    spared = before.left_out.difference(changed)
-    return [fault for fault in after.faults if stored.item_of(fault.path) not in spared]
 
 
 class Fusion:

@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from sluicegate.errors import StoreAway
 from sluicegate.store.away import why_away
+from sluicegate.store.engine import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from sluicegate.clock import Clock
     from sluicegate.metrics import Metrics
+    from sluicegate.store.engine import Links
 
 FIRST_PROBE_S: Final = 0.25
 PROBE_S: Final = 1.0
@@ -104,6 +106,10 @@ class Access:
             await asyncio.wait([probing])
         self._reason = "closed"
         await self.engine.dispose()
+        links: Links | None = self.engine.get_execution_options().get(LINKS)
+        if links is not None:
+            links.end()
+            await asyncio.sleep(0)  # a cut connection is closed in the next turn
 
     def _answered(self) -> None:
         self._ok.value += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL, event
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sluicegate.store.address import StoreAddress
 
 WRITES: Final = "sluicegate_writes"
+LINKS: Final = "sluicegate_links"
+"""The option under which an engine of PostgreSQL has its `Links`."""
 SHARE: Final = 0.8
 """Part of the timeout after which the server ends a statement, and after which no connection of the
 pool is waited for. Where the whole has passed without that, the server is lost."""
@@ -42,6 +45,27 @@ class Link(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says nothing of
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - asyncpg's
         """End it; what the server still does for it ends with the statement's time."""
         self.terminate()
+
+
+class Links:
+    """The connections of an engine, those too that its pool has lost sight of."""
+
+    def __init__(self, connect: Callable[[], Coroutine[Any, Any, Link]]) -> None:
+        """Open by `connect`."""
+        self._connect = connect
+        self._open: WeakSet[Link] = WeakSet()
+
+    async def open(self) -> Link:
+        """Return a new connection."""
+        link = await self._connect()
+        self._open.add(link)
+        return link
+
+    def end(self) -> None:
+        """Cut what is still open: work that was cancelled in the middle leaves some behind."""
+        for link in list(self._open):
+            if not link.is_closed():
+                link.terminate()
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
@@ -56,9 +80,11 @@ def open_engine(settings: Settings) -> AsyncEngine:
         return _sqlite(address.file(settings.data_dir), store)
     if address.kind == "none":
         raise ValueError("there is no store")
+    links = Links(connector(store))
     return create_async_engine(
         URL.create("postgresql+asyncpg"),
-        async_creator=connector(store),
+        async_creator=links.open,
+        execution_options={LINKS: links},
         pool_size=store.connections,
         max_overflow=0,
         pool_timeout=store.timeout * SHARE,

@@ -144,6 +144,16 @@ def restricted(**bounds: Any) -> KeyRecord:
     return KeyRecord("ann", Consumer(), None, "k1", restriction=restriction_of(key))
 
 
+@pytest.mark.parametrize(
+    "past", ["1970-01-01T00:00:00Z", "1969-07-20T20:17:40Z", "0001-01-01T00:00:00Z"]
+)
+def test_a_key_that_expired_before_time_began_has_expired(past: str) -> None:
+    keys = {b"secret-of-ann": restricted(expires=past)}
+    asked = exchange(headers={"x-api-key": "secret-of-ann"}, keys=keys, clock=MockClock())
+    run(policy(), asked)
+    assert sink(asked).problem()["detail"] == "the key has expired"
+
+
 def test_a_key_is_good_until_it_expires() -> None:
     clock = MockClock(1_800_000_000_000_000)
     keys = {b"secret-of-ann": restricted(expires="2027-01-15T08:00:01Z")}  # one second later

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sluicegate.journey.authenticate.restriction import (
     MOST_REMEMBERED,
+    NEVER_US,
     NamePattern,
     Restriction,
     restriction_of,
@@ -88,7 +89,7 @@ def test_everything_must_be_kept_at_once() -> None:
 def test_an_expiry_is_read_in_any_time_zone() -> None:
     for written in ("2027-01-15T08:00:00.5Z", "2027-01-15T10:00:00.5+02:00"):
         assert restriction(expires=written).expires_us == 1_800_000_000_500_000
-    assert restriction(methods=["GET"]).expires_us == 0
+    assert restriction(methods=["GET"]).expires_us == NEVER_US
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,10 @@ def test_a_bound_that_cannot_be_read_is_a_fault_of_its_item(
     with pytest.raises(FieldFault, match=advice.replace("*", r"\*")) as caught:
         restriction(**bounds)
     assert caught.value.part == part
+
+
+@pytest.mark.parametrize("beyond", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_time_that_utc_does_not_have_is_a_fault_of_the_field(beyond: str) -> None:
+    with pytest.raises(FieldFault) as caught:
+        restriction(expires=beyond)
+    assert caught.value.part == ("expires",)

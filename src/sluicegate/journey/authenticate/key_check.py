@@ -78,7 +78,7 @@ class KeyCheck:
 
     def _forbids(self, exchange: Exchange, restriction: Restriction) -> bool:
         """Answer where the key is right and may not be used for this; the log says whose it is."""
-        if 0 < restriction.expires_us <= exchange.clock.wall_us():
+        if restriction.expires_us <= exchange.clock.wall_us():
             exchange.refuse(UNAUTHENTICATED, "the key has expired", self._wrong)
             return True
         route = "" if exchange.route is None else exchange.route.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from sluicegate.journey.screen.networks import read_address, read_networks, within
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 MOST_REMEMBERED: Final = 256
 """Addresses of one key whose verdict is kept: reading one costs more than all the rest."""
 ANY: Final = "*"
+NEVER_US: Final = 2**60
+"""When a key expires that does not: in 36 000 years."""
 
 
 class NamePattern:
@@ -39,7 +42,7 @@ class NamePattern:
 
 
 class Restriction:
-    """Bounds of one key. `expires_us` is UTC, 0 where it does not expire."""
+    """Bounds of one key. `expires_us` is UTC, NEVER_US where it does not expire."""
 
     __slots__ = ("_known", "_methods", "_networks", "_routes", "expires_us")
 
@@ -84,7 +87,12 @@ def restriction_of(key: Key) -> Restriction | None:
     """Read what restricts a key; None where nothing does. Raises FieldFault."""
     if key.expires is None and not (key.routes or key.methods or key.ip_ranges):
         return None
-    expires_us = 0 if key.expires is None else int(key.expires.timestamp() * 1_000_000)
+    try:
+        # In UTC, as it is sent and stored: an offset may lead out of the calendar.
+        expires = None if key.expires is None else key.expires.astimezone(UTC)
+    except OverflowError:
+        raise FieldFault(("expires",), "expected a time in the calendar of UTC") from None
+    expires_us = NEVER_US if expires is None else int(expires.timestamp() * 1_000_000)
     methods = {str(method) for method in key.methods}
     if "GET" in methods:
         methods.add("HEAD")
