@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from sluicegate.model.key import parse
 from sluicegate.snapshot.keys import digest
@@ -12,6 +13,7 @@ from support.mock_clock import EPOCH_US
 
 FILE = "consumers: {filed: {team: red}}\nteams: {red: {}, blue: {}}\n"
 DAY_S = 86_400
+ACME = {"name": "acme", "spec": {"team": "blue"}}
 
 
 def test_a_key_is_shown_once_and_its_hash_never(tmp_path: Path) -> None:
@@ -262,5 +264,98 @@ def test_without_a_pepper_no_key_is_made(tmp_path: Path) -> None:
             answer = await ask.post("/keys", json={"consumer": "filed"})
             assert problem(answer) == (409, "conflict")
             assert "peppers" in answer.json()["detail"]
+
+    run(story())
+
+
+BOUNDS = {"scopes": ["a"], "methods": ["GET"], "expires": "2023-12-01T00:00:00Z"}
+
+
+def test_a_team_gives_its_keys_neither_plan_nor_scopes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            await ask.made("/plans/gold", {"policies": []})
+            red = await ask.token("operator", team="red")
+            for field, value in (("plan", "gold"), ("scopes", ["a"])):
+                body = {"consumer": "filed", field: value}
+                answer = await ask.post("/keys", json=body, token=red)
+                assert problem(answer) == (403, "forbidden")
+                assert f"`{field}`" in answer.json()["detail"]
+            fine = {"consumer": "filed", "plan": None, "scopes": [], "methods": ["GET"]}
+            assert (await ask.post("/keys", json=fine, token=red)).status_code == 201
+
+    run(story())
+
+
+def test_a_team_does_not_loosen_a_key_that_it_was_given(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            red = await ask.token("operator", team="red")
+            wide = (await ask.key("filed", scopes=["a"]))["name"]
+            path = f"/keys/{wide}"
+            first = (await ask.get(path)).json()["revision"]
+            assert (await ask.patch(path, BOUNDS, "*")).status_code == 200
+            for answer in (
+                await ask.patch(path, {"methods": None}, "*", token=red),
+                await ask.patch(path, {"expires": None}, "*", token=red),
+                await ask.post(f"{path}/rollback", json={"revision": first}, token=red),
+                await ask.post(
+                    f"{path}/rotate", json={"expires": "2024-01-01T00:00:00Z"}, token=red
+                ),
+            ):
+                assert problem(answer) == (403, "forbidden")
+                assert "may not widen" in answer.json()["detail"]
+            sooner = {"expires": "2023-11-30T00:00:00Z", "description": "CI"}
+            assert (await ask.patch(path, sooner, "*", token=red)).status_code == 200
+            rotated = await ask.post(f"{path}/rotate", json={}, token=red)
+            assert rotated.json()["spec"]["methods"] == ["GET"]
+            longer = await ask.post(f"{path}/rotate", json={"expires": "2024-01-01T00:00:00Z"})
+            assert longer.status_code == 201
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", 4e9, 4000000000, "soon"]
+)
+def test_a_key_expires_at_a_time_that_utc_has(tmp_path: Path, expires: object) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            name = (await ask.key("filed"))["name"]
+            made = await ask.post("/keys", json={"consumer": "filed", "expires": expires})
+            assert faults(made).keys() == {"expires"}
+            rotated = await ask.post(f"/keys/{name}/rotate", json={"expires": expires})
+            assert faults(rotated).keys() == {"expires"}
+            patched = await ask.patch(f"/keys/{name}", {"expires": expires}, "*")
+            assert faults(patched).keys() == {f"keys.{name}.expires"}
+
+    run(story())
+
+
+def test_a_name_that_was_freed_shows_nothing_of_the_keys_of_before(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            red, blue = [await ask.token("operator", team=team) for team in ("red", "blue")]
+            await ask.made("/consumers/acme", {"team": "red"})
+            path = f"/keys/{(await ask.key('acme', description='of red'))['name']}"
+            first = (await ask.get(path)).json()["revision"]
+            assert (await ask.patch(path, {"description": "r"}, "*")).status_code == 200
+            second = (await ask.get(path)).json()["revision"]
+            assert (await ask.get(f"{path}/history", token=red)).status_code == 200
+            assert (await ask.delete("/consumers/acme", token=red)).status_code == 204
+            assert (await ask.post("/consumers", token=blue, json=ACME)).status_code == 201
+            both = {"from": first, "to": second}
+            for team in (red, blue):
+                for answer in (
+                    await ask.get(f"{path}/history", token=team),
+                    await ask.get(f"{path}/diff", token=team, params=both),
+                    await ask.delete(path, token=team),
+                ):
+                    assert problem(answer) == (404, "not-found")
+            own = (await ask.post("/keys", json={"consumer": "acme"}, token=blue)).json()["name"]
+            assert (await ask.delete(f"/keys/{own}", token=blue)).status_code == 204
+            shown = await ask.get(f"/keys/{own}/history", token=blue)
+            assert [item["action"] for item in shown.json()["items"]] == ["revoke", "create"]
+            assert (await ask.get(f"{path}/history")).status_code == 200
 
     run(story())

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 
-from sluicegate.admin.problems import invalid, missing, problem_body, refusal_for
-from sluicegate.errors import NO_ROUTE, Refused, StoreAway
+from sluicegate.admin.problems import Invalid, invalid, missing, problem_body, refusal_for
+from sluicegate.errors import NO_ROUTE, Fault, Refused, StoreAway
 from sluicegate.store.contract import Change, ClockBehind, Moved, Revoked, Stale
 
 STALE = Stale(Change("route", "r", b""), None)
@@ -48,3 +48,13 @@ def test_a_problem_document_has_the_members_of_rfc_9457() -> None:
 
 def test_what_is_missing_is_named() -> None:
     assert problem_body(missing("route", "r"), "r-1")["detail"] == "there is no route r"
+    assert str(missing("policies", "").detail).startswith("there are no policies here")
+
+
+def test_of_very_many_faults_the_first_thousand_are_told_and_that_there_are_more() -> None:
+    many = [Fault(f"routes.r{number}", 0, "wrong") for number in range(1500)]
+    errors = problem_body(Invalid(many), "r-1")["errors"]
+    assert len(errors) == 1001
+    assert errors[999]["path"] == "routes.r999"
+    assert errors[-1]["message"].startswith("there are more faults than these 1000")
+    assert len(problem_body(Invalid(many[:1000]), "r-1")["errors"]) == 1000

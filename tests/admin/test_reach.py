@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.admin.identity import Who
-from sluicegate.admin.reach import Reach, team_in
+from sluicegate.admin.reach import ROWS, Reach, team_in
 from sluicegate.errors import Refused
 from support.admin import api
 from support.loops import run
@@ -62,3 +62,47 @@ def test_a_team_is_read_from_consumers_only() -> None:
     assert team_in("consumer", {"team": 3}) is None
     assert team_in("consumer", None) is None
     assert team_in("route", {"team": "red"}) is None
+
+
+def test_a_keys_revision_is_of_the_consumer_of_its_time(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            store = ask.desk.store
+            await write(store, change("consumer", "acme", {"team": "blue"}))
+            for number in range(ROWS):  # more than are read at a time
+                spec = {"team": "blue", "description": str(number)}
+                await write(store, change("consumer", "acme", spec))
+            [old] = await write(store, change("key", "old", {"consumer": "acme"}))
+            [left] = await write(store, change("key", "left", {"consumer": "acme"}))
+            await write(store, change("consumer", "acme", None), change("key", "old", None))
+            await write(store, change("consumer", "acme", {"team": "red"}))
+            for number in range(ROWS):
+                spec = {"team": "red", "description": str(number)}
+                await write(store, change("consumer", "acme", spec))
+            [new] = await write(store, change("key", "new", {"consumer": "acme"}))
+            gone = await store.head("key", "old")
+            reach = Reach(ask.desk, RED)
+            assert gone is not None
+            for revision, seen in ((old, False), (gone, False), (left, False), (new, True)):
+                assert await reach.sees_revision(revision) is seen, revision.name
+                assert await Reach(ask.desk, ADMIN).sees_revision(revision)
+            assert await reach.newest("key", "old") is None
+            assert await reach.living("key", "left") == left  # it works, and can be revoked
+
+    run(story())
+
+
+def test_keys_of_a_consumer_that_was_never_deleted_are_its_teams_whoever_had_it(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with api(tmp_path, FILE) as ask:
+            store = ask.desk.store
+            await write(store, change("consumer", "acme", {"team": "blue"}))
+            [key] = await write(store, change("key", "k", {"consumer": "acme"}))
+            [filed] = await write(store, change("key", "f", {"consumer": "filed"}))
+            await write(store, change("consumer", "acme", {"team": "red"}))
+            for revision in (key, filed):
+                assert await Reach(ask.desk, RED).sees_revision(revision)
+
+    run(story())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.admin.problems import Invalid
-from sluicegate.admin.specs import canonical, check_name, plain, spec_in
+from sluicegate.admin.specs import canonical, check_name, expires_in, plain, spec_in
 from sluicegate.errors import Refused
 from support.admin import Desk
 
@@ -56,3 +57,17 @@ def test_what_is_canonical_is_the_same_however_it_was_written() -> None:
     with pytest.raises(Invalid) as caught:
         canonical(desk, "team", "a", {"plan": 3})
     assert [fault.path for fault in caught.value.faults] == ["teams.a.plan"]
+
+
+def test_a_time_is_a_text_and_one_that_utc_has() -> None:
+    assert expires_in(b"{}") is expires_in(b'{"expires":null,"other":3}') is None
+    assert expires_in(b'{"expires":"2027-01-31T00:00:00Z"}') == datetime(2027, 1, 31, tzinfo=UTC)
+    late = b'"9999-12-31T23:59:59-23:59"'
+    for wrong in (b"3", b"3.5", b"[]", b'"soon"', b'"2027-01-31T00:00:00"', late):
+        with pytest.raises(Invalid) as caught:
+            expires_in(b'{"expires":' + wrong + b"}")
+        assert [fault.path for fault in caught.value.faults] == ["expires"]
+    key = {"consumer": "c", "hash": "main:" + "0" * 64, "expires": "9999-12-31T23:59:59-23:59"}
+    with pytest.raises(Invalid) as caught:
+        canonical(Desk(NOWHERE, NOWHERE), "key", "sg_a_1", key)
+    assert [fault.path for fault in caught.value.faults] == ["keys.sg_a_1.expires"]

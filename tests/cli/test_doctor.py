@@ -47,7 +47,8 @@ def test_each_thing_that_cannot_be_reached_is_a_fault_of_its_own(file: Path) -> 
     state, store = free_port(), free_port()
     file.write_text(
         f"state: {{url: 'redis://127.0.0.1:{state}/0'}}\n"
-        f"store: {{url: 'postgresql://127.0.0.1:{store}/x', username: u}}\n"
+        f"store: {{url: 'postgresql://127.0.0.1:{store}/x', username: u,\n"
+        f"  master_keys: {{m: {'A' * 43}=}}}}\npeppers: {{p: {'p' * 32}}}\n"
     )
     (file.parent / "token").write_text("sga_local_x")
     url = f"http://127.0.0.1:{free_port()}"
@@ -55,6 +56,17 @@ def test_each_thing_that_cannot_be_reached_is_a_fault_of_its_own(file: Path) -> 
     assert result.exit_code == Exit.REFUSED
     faults = [f for f in json.loads(result.stdout)["findings"] if f["outcome"] == "fault"]
     assert [fault["what"] for fault in faults] == [f"state 127.0.0.1:{state}", "store", "gateway"]
+
+
+def test_what_run_would_refuse_for_postgresql_is_a_fault_of_the_file(file: Path) -> None:
+    url = f"postgresql://127.0.0.1:{free_port()}/x"
+    file.write_text(f"store:\n  url: '{url}'\n  username: u\n")
+    result = doctor(file, "--json")
+    assert result.exit_code == Exit.REFUSED
+    found = [f for f in json.loads(result.stdout)["findings"] if f["what"] == "file"]
+    assert [(each["outcome"], each["seen"].split(": ")[1]) for each in found] == [
+        ("fault", "peppers"), ("fault", "store.master_keys"),
+    ]  # fmt: skip
 
 
 def test_without_a_token_the_gateway_is_not_asked(file: Path) -> None:

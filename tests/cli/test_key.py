@@ -50,6 +50,19 @@ def test_a_key_may_go_to_a_file_instead(gateway: Administered, acme: str, tmp_pa
     assert file.read_text().startswith(made["name"])
 
 
+def test_where_the_file_cannot_be_made_there_is_no_key(
+    gateway: Administered, acme: str, tmp_path: Path
+) -> None:
+    before = gateway.names("key")
+    gone = tmp_path / "gone" / "k"
+    refused = gateway.run("key", "create", "--consumer", acme, "--key-file", gone)
+    assert (refused.exit_code, "nothing was made" in refused.stderr) == (Exit.REFUSED, True)
+    nobody = gateway.run("key", "create", "--consumer", "no", "--key-file", tmp_path / "k")
+    assert nobody.exit_code == Exit.REFUSED
+    assert gateway.names("key") == before
+    assert not (tmp_path / "k").exists()
+
+
 def test_keys_are_found_by_their_consumer(gateway: Administered, acme: str) -> None:
     gateway.lines("consumer", "set", "other", "description=x")
     name = gateway.said("key", "create", "--consumer", "other")["name"]

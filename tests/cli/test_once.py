@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from sluicegate.cli.exits import CommandFailed
+from sluicegate.cli.exits import CommandFailed, Exit
 from sluicegate.cli.once import show_once
 from sluicegate.cli.remote import Session
 from sluicegate.cli.table import Output
@@ -52,15 +52,30 @@ def test_a_file_that_is_there_stays_and_nothing_is_made(tmp_path: Path) -> None:
     assert file.read_text() == "another"
 
 
-def test_a_key_that_cannot_be_kept_is_named_so_that_it_can_be_revoked(tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed) as caught:
-        show_once(session(), lambda: MADE, tmp_path / "gone" / "key")
-    assert caught.value.lines == ("revoke sg_local_a and make another",)
-    assert "secret" not in str(caught.value)
+def test_without_a_place_for_it_no_key_is_made(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="No such file or directory; nothing was made"):
+        show_once(session(), never, tmp_path / "gone" / "key")
 
+
+def test_the_file_is_there_before_the_key_and_gone_where_none_was_made(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+
+    def refused() -> dict[str, Any]:
+        assert file.stat().st_mode & 0o777 == 0o600
+        raise CommandFailed(Exit.NOT_ALLOWED, "not allowed")
+
+    with pytest.raises(CommandFailed, match="not allowed"):
+        show_once(session(), refused, file)
+    assert not file.exists()
+
+
+def test_a_key_that_cannot_be_kept_is_named_so_that_it_can_be_revoked(tmp_path: Path) -> None:
     def meanwhile() -> dict[str, Any]:
-        os.close(os.open(tmp_path / "key", os.O_CREAT))
+        shutil.rmtree(tmp_path / "folder")
         return MADE
 
-    with pytest.raises(CommandFailed, match="meanwhile"):
-        show_once(session(), meanwhile, tmp_path / "key")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CommandFailed) as caught:
+        show_once(session(), meanwhile, tmp_path / "folder" / "key")
+    assert caught.value.lines == ("revoke sg_local_a and make another",)
+    assert "secret" not in str(caught.value)

@@ -48,6 +48,15 @@ def test_who_has_no_valid_token_is_not_allowed(gateway: Administered, tmp_path: 
     assert "sga_local_wrong" not in result.output
 
 
+def test_where_the_file_cannot_be_made_there_is_no_token(
+    gateway: Administered, tmp_path: Path
+) -> None:
+    before = gateway.lines("token", "list")
+    refused = gateway.run("token", "create", "--role", "admin", "--key-file", tmp_path / "no" / "t")
+    assert (refused.exit_code, "nothing was made" in refused.stderr) == (Exit.REFUSED, True)
+    assert gateway.lines("token", "list") == before
+
+
 def test_a_role_is_one_of_three(gateway: Administered) -> None:
     assert gateway.run("token", "create", "--role", "owner").exit_code == Exit.USAGE
     assert gateway.run("token", "create").exit_code == Exit.USAGE

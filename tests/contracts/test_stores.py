@@ -20,6 +20,7 @@ from sluicegate.store.contract import (
     Change,
     ClockBehind,
     DataKey,
+    Grounds,
     KeyRow,
     Moved,
     ReplicaRow,
@@ -323,6 +324,63 @@ def test_nothing_is_written_over_configuration_that_came_since_it_was_looked_at(
             with pytest.raises(Moved):  # of a database that has known more than this one
                 await store.write(route, ANN, looked_at=looked_at + 99)
             await store.write(route, ANN, looked_at=(await store.arrivals(0)).last)
+
+    run(work())
+
+
+def test_nothing_is_written_upon_grounds_that_have_gone_and_only_those_count(
+    settings: Settings,
+) -> None:
+    async def work() -> None:
+        key = {"consumer": "c", "plan": "p"}
+        arriving = {
+            "names": [change("consumer", "c", {"team": "t"}), change("consumer", "c", None)],
+            "owners": [change("key", "new", key), change("key", "new", {"consumer": "c"})],
+            "plans": [change("key", "k", key), change("key", "other", {**key, "consumer": "x"})],
+        }
+        pairs = {"names": ("consumer", "c"), "owners": ("key", "c"), "plans": ("key", "p")}
+        asked = [change("route", "r", {})]
+        async with opened(settings) as store:
+            for field, came in arriving.items():
+                for each in came:
+                    at = (await store.current(())).last
+                    resting: dict[str, Any] = {field: frozenset({pairs[field], ("token", "t")})}
+                    await write(store, each)
+                    with pytest.raises(Moved):
+                        await store.write(asked, ANN, grounds=Grounds(at, **resting))
+                    assert await store.head("route", "r") is None
+            at = (await store.current(())).last
+            resting = {field: frozenset({pair}) for field, pair in pairs.items()}
+            others = (
+                change("consumer", "d", {"team": "c"}), change("token", "c", {"team": "c"}),
+                change("key", "c", {"consumer": "d"}), change("team", "c", {"plan": "p"}),
+            )  # fmt: skip
+            await write(store, *others)
+            await store.write(asked, ANN, grounds=Grounds(at, **resting))
+            with pytest.raises(Moved):  # of a database that has known more than this one
+                await store.write(asked, ANN, grounds=Grounds(at + 99))
+            assert len(await store.history("route", "r")) == 1
+
+    run(work())
+
+
+def test_of_two_who_rest_on_each_other_one_writes(settings: Settings) -> None:
+    async def work() -> None:
+        async with opened(settings) as one, opened(settings) as other:
+            for turn in range(6):
+                [consumer] = await write(one, change("consumer", "c", {}))
+                at = (await one.current(())).last
+                key = change("key", f"k{turn}", {"consumer": "c"})
+                gone = change("consumer", "c", None, consumer.id)
+                rests = Grounds(at, names=frozenset({("consumer", "c")}))
+                empty = Grounds(at, owners=frozenset({("key", "c")}))
+                tried = [
+                    one.write([key], ANN, grounds=rests),
+                    other.write([gone], ANN, grounds=empty),
+                ][:: 1 if turn % 2 else -1]
+                ended = await asyncio.gather(*tried, return_exceptions=True)
+                assert sum(isinstance(each, list) for each in ended) == 1
+                assert sum(isinstance(each, Moved) for each in ended) == 1
 
     run(work())
 

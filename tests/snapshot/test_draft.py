@@ -78,6 +78,16 @@ def test_nor_are_they_in_what_others_say() -> None:
     assert draft.faults[0].message == "found `http://…@h`, not `http://h`, of x@y"
 
 
+def test_after_a_thousand_faults_no_more_are_looked_for() -> None:
+    draft = Draft(read(TEXT))
+    for _ in range(1000):
+        draft.complain(("a",), "wrong")
+    with pytest.raises(ConfigError) as caught:
+        draft.complain(("a",), "wrong")
+    assert len(caught.value.faults) == 1001
+    assert caught.value.faults[-1].message.startswith("there are more faults than these 1000")
+
+
 @pytest.mark.parametrize("variable", ["SLUICEGATE_STATE_URL", "SLUICEGATE_STATE"])
 def test_a_password_in_a_variable_is_not_printed(variable: str) -> None:
     found = faults_of("services: {}\n", {variable: "redis://user:TOPSECRET@h:1/0"})

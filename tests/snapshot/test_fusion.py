@@ -286,7 +286,7 @@ def test_what_is_stored_but_is_no_json_is_left_out(fusing: Fusion) -> None:
     [
         ("service", {"targets": ["ftp://a"]}, "targets[0]"),
         ("service", {"targets": ["http://a:1"], "tls": {"ca": "ca.pem"}}, "tls.ca"),
-        ("route", b'{"match": {}, "match": {}}', ""),
+        ("route", b'{"match": {}, "match": {}}', "match"),
         ("route", {"match": {}, "polices": []}, "polices"),
         ("route", {"match": {}, "policies": [{"cors": {"origin": 1}}]}, "policies[0].cors.origin"),
         ("policies", [{"metrics": 3}], "policies[0].metrics"),

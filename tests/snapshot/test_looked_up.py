@@ -58,6 +58,13 @@ def test_a_name_that_would_need_quotes_is_refused() -> None:
     assert list(messages("consumer", {}, "a b")) == ['consumers["a b"]']
 
 
+@pytest.mark.parametrize("name", ["x", "0", "_x"])
+def test_what_a_name_begins_with_is_what_the_message_says(name: str) -> None:
+    assert messages("consumer", {}, name) == {}
+    (said,) = messages("consumer", {}, "-" + name).values()
+    assert said.endswith("a letter, digit or `_` first")
+
+
 def test_what_is_named_must_be_there() -> None:
     found = [
         fault.path
@@ -72,3 +79,8 @@ def test_what_is_named_must_be_there() -> None:
         "consumers.c.plan", "consumers.c.team", "consumers.c.limits.api", "keys.k.plan",
         "teams.t.plan",
     ]  # fmt: skip
+
+
+def test_a_consumer_of_very_many_faults_is_not_looked_at_to_its_end() -> None:
+    found, faults = read("consumer", "it", {f"field{number}": 1 for number in range(5000)})
+    assert (found, len(faults)) == (None, 1001)

@@ -101,3 +101,41 @@ def test_of_what_is_not_stored_yet_everything_but_secrets_is_looked_at() -> None
         fault.path for fault in maker.faults("route", "it", {"match": match, "upgrade": ["a b"]})
     ]
     assert found == ["routes.it.match.path", "routes.it.upgrade[0]"]
+
+
+def test_a_resource_of_very_many_faults_is_not_looked_at_to_its_end() -> None:
+    spec: dict[str, Any] = {"match": {}} | {f"field{number}": 1 for number in range(5000)}
+    maker = PieceMaker(PolicyCatalog(()), Settings())
+    told = maker.faults("route", "it", spec)
+    assert len(told) == len(make("route", spec).faults) == 1001
+    assert told[-1].message.startswith("there are more faults")
+
+
+def test_what_stands_in_for_many_secrets_is_no_fault() -> None:
+    spec = {"targets": ["${secret:host}"] * 1500}
+    assert PieceMaker(PolicyCatalog(()), Settings()).faults("service", "it", spec) == []
+
+
+@pytest.mark.parametrize("field", ["ca", "certificate"])
+def test_faults_of_tls_files_tell_nothing_of_what_is_on_this_machine(
+    tmp_path: Path, field: str
+) -> None:
+    (tmp_path / "junk").write_text("root:x:0:0")
+    os.mkfifo(tmp_path / "pipe")
+    told = set()
+    for path in (tmp_path / "junk", tmp_path / "gone", tmp_path, tmp_path / "pipe", "/dev/zero"):
+        tls = {field: str(path)} | ({"key": str(path)} if field == "certificate" else {})
+        (fault,) = make("service", {"targets": ["https://a:1"], "tls": tls}).faults
+        told.add((fault.path, fault.message))
+    ((path, message),) = told
+    assert path == f"services.it.tls.{field}"
+    assert message.startswith("cannot be used; expected the path")
+
+
+def test_tls_files_that_can_be_used_are_no_fault(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair, other = authority.issue(), authority.issue()
+    tls = {"ca": str(authority.ca), "certificate": str(pair.certificate), "key": str(pair.key)}
+    assert not make("service", {"targets": ["https://a:1"], "tls": tls}).faults
+    mixed = make("service", {"targets": ["https://a:1"], "tls": tls | {"key": str(other.key)}})
+    assert paths(mixed) == ["services.it.tls.certificate"]

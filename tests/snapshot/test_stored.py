@@ -75,6 +75,26 @@ def test_what_is_not_strictly_json_is_refused(raw: bytes, words: str) -> None:
     assert words in message_of(raw)
 
 
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (b'{"a": 1, "a": 2}', "a"),
+        (b'{"a": [0, {"b": {"c d": 1, "x": 2, "c d": 1}}]}', 'a[1].b["c d"]'),
+        (b'{"a": {"b": 1, "b": 2}, "c": 1, "c": 2}', "c"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_found_by_its_path(raw: bytes, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(raw)
+    assert [fault.path for fault in caught.value.faults] == [path]
+
+
+def test_a_bound_may_be_another() -> None:
+    assert read(b" " * MAX_BYTES + b"1", (), 2 * MAX_BYTES) == 1
+    with pytest.raises(ConfigError, match="expected at most 3"):
+        read(b"1234", (), 3)
+
+
 def nested(depth: int) -> object:
     value: object = 1
     for _ in range(depth):

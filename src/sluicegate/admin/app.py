@@ -25,6 +25,7 @@ from sluicegate.admin.openapi import SchemaPages, described, openapi_config, que
 from sluicegate.admin.problems import answer
 from sluicegate.admin.replicas import Replicas
 from sluicegate.admin.sign_in import SignIn
+from sluicegate.admin.strict import MAX_BODY, StrictRequest
 from sluicegate.admin.token_pages import TokenPages
 from sluicegate.admin.whoami import WhoAmI
 
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from sluicegate.metrics import Metrics
 
 ROOT: Final = "/admin/v1"
-MAX_BODY: Final = 16 * 2**20
-"""Bytes that the application itself takes; the bridge bounds most paths further."""
 
 
 class Frame(NamedTuple):
@@ -112,6 +111,7 @@ def build(control: Control, controllers: Sequence[ControllerRouterHandler], fram
         [router, *pages.handlers()],
         exception_handlers={Exception: answer},
         openapi_config=openapi_config(),
+        request_class=StrictRequest,
         request_max_body_size=MAX_BODY,
         logging_config=None,
         debug=False,

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, get, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from sluicegate.admin.document import applied
 from sluicegate.admin.identity import Caller, Controlled, require
 from sluicegate.admin.in_use import every
 from sluicegate.admin.representation import APPLIED, SECTIONS, SOLE, ShownChanges, spec_of
+from sluicegate.admin.strict import AppliedRequest
 
 if TYPE_CHECKING:
     from sluicegate.admin.control import Control
@@ -43,18 +44,22 @@ class Apply(Controller):
 
     path = "/apply"
     tags = ("bulk",)
+    request_class = AppliedRequest
 
     @post(summary="Make everything as declared", status_code=200)
     async def apply(
-        self, request: Request[Any, Any, Any], who: Caller, control: Controlled,
-        data: JSONBody[Document], *, dry_run: of.DryRun = False,
-    ) -> ShownChanges:  # fmt: skip
+        self,
+        who: Caller,
+        control: Controlled,
+        data: JSONBody[Document],
+        *,
+        dry_run: of.DryRun = False,
+    ) -> ShownChanges:
         """Change what differs, all of it or nothing; what is as declared is not written."""
-        del data
         for kind in APPLIED:
             require(who, "write", kind)
         # In a thread: to check 10 000 resources takes seconds.
-        wish = await asyncio.to_thread(applied, control, await request.body())
+        wish = await asyncio.to_thread(applied, control, data.resources, prune=data.prune)
         plan = partial(apply_edits.plan, control, wish)
         made = await make(control, who.author("apply"), plan, dry_run=dry_run)
         return await asyncio.to_thread(made.shown)

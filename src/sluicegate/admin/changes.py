@@ -5,19 +5,20 @@
       └── Moved, or Stale: what was looked at is no longer what is there
 
 A plan is made from what is there, so it can be made again. What it replaces is always named to the
-store: rights and preconditions that were looked at hold at the moment of writing too.
+store, and so is what it rests on: rights and preconditions that were looked at hold at the moment
+of writing too. No more than that is named: who make keys at once do not stand in each other's way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from sluicegate.admin.problems import Invalid
 from sluicegate.admin.representation import ShownChanges, shown_change
-from sluicegate.store.contract import ABSENT, Change, Moved, Revision, Stale
+from sluicegate.store.contract import ABSENT, Change, Grounds, Moved, Revision, Stale
 
 if TYPE_CHECKING:
     from sluicegate.admin.control import Control
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 TRIES: Final = 5
 """How often a plan is made; each time somebody else has written in between."""
+NAMED_BY: Final = {"plan": ("team", "consumer", "key"), "team": ("consumer", "token")}
+"""Kinds that name one of a kind, and keep it from being deleted."""
 
 
 class Planned(NamedTuple):
@@ -70,6 +73,7 @@ async def make(control: Control, author: Author, plan: Plan, *, dry_run: bool = 
     """
     failed: Stale | Moved = Moved()
     for _ in range(TRIES):
+        arrival = (await control.store.current(())).last
         planned = await plan()
         there = {(p.kind, p.name): p.newest for p in planned if p.newest is not None}
         changed = [p for p in planned if p.before != p.content]
@@ -82,13 +86,37 @@ async def make(control: Control, author: Author, plan: Plan, *, dry_run: bool = 
         if dry_run:
             return Made(changed, there)
         try:
-            written = await control.store.write(changes, author, looked_at=considered.looked_at)
+            written = await control.store.write(
+                changes, author, looked_at=considered.looked_at, grounds=grounds(arrival, changed)
+            )
         except (Stale, Moved) as error:
             failed = error
             continue
         await control.written()
         return Made(changed, there | {(r.kind, r.name): r for r in written})
     raise failed
+
+
+def grounds(arrival: int, planned: Iterable[Planned]) -> Grounds:
+    """Return what plans rest on that were made after that arrival.
+
+    A key rests on its consumer, a consumer and a token on their team; what is deleted on who
+    names it. That the rest is there is seen where a change is considered.
+    """
+    names: set[tuple[str, str]] = set()
+    owners: set[tuple[str, str]] = set()
+    plans: set[tuple[str, str]] = set()
+    for each in planned:
+        owner, _ = columns(each.kind, each.content)
+        if owner is not None:
+            names.add(("consumer" if each.kind == "key" else "team", owner))
+        if each.content is None and each.kind == "consumer":
+            owners.add(("key", each.name))
+        elif each.content is None and each.kind == "team":
+            owners |= {(kind, each.name) for kind in NAMED_BY["team"]}
+        elif each.content is None and each.kind == "plan":
+            plans |= {(kind, each.name) for kind in NAMED_BY["plan"]}
+    return Grounds(arrival, frozenset(names), frozenset(owners), frozenset(plans))
 
 
 def columns(kind: str, content: bytes | None) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sluicegate.admin import in_use, specs
+from sluicegate.admin import in_use, rights, specs
 from sluicegate.admin.changes import Planned, columns
 from sluicegate.admin.in_use import refuse_if_used
 from sluicegate.admin.merge_patch import merged
@@ -20,7 +20,7 @@ from sluicegate.admin.problems import invalid, missing
 from sluicegate.admin.reach import Reach
 from sluicegate.admin.reading import Reading
 from sluicegate.admin.representation import HIDDEN, SECTIONS, spec_of
-from sluicegate.errors import CONFLICT, FORBIDDEN, PRECONDITION_REQUIRED, STALE, Refused
+from sluicegate.errors import CONFLICT, PRECONDITION_REQUIRED, STALE, Refused
 from sluicegate.store.contract import FINAL
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 KEPT: Final = "consumer"
 """The field of a key that can be seen and stays as it is."""
 ANYTHING: Final = Precondition()
-RIGHTS: Final = {"consumer": ("plan", "limits"), "key": ("plan", "scopes")}
-"""What says how much a consumer may do: not for tokens of its own team to choose."""
 
 
 class Edits:
@@ -122,7 +120,7 @@ class Edits:
         head = await self._control.store.head(kind, name)
         newest = head if head is not None and head.content is not None else None
         final = newest is not None or kind in FINAL  # the name of what is gone is free for all
-        if head is not None and final and not await self.reach.sees_revision(head):
+        if head is not None and final and not await self.reach.sees_head(head):
             raise missing(kind, name)
         if name in self._control.declared(kind) and not (hidden and newest is not None):
             if not self.reach.declares(kind, name):
@@ -143,9 +141,13 @@ class Edits:
             raise invalid(f"consumers.{name}.team", message)
         if kind == "key" and owner is not None:
             await self.refuse_stranger(name, owner)
-        if self._who.team is not None:
-            _keep_rights(kind, newest, content)
+        self.refuse_more(kind, newest, content)
         return Planned(kind, name, newest, content)
+
+    def refuse_more(self, kind: str, newest: Revision | None, content: bytes) -> None:
+        """Raise Refused (403) where a token of a team would give its team more than it has."""
+        if self._who.team is not None:
+            rights.refuse_more(kind, None if newest is None else newest.content, content)
 
     async def refuse_stranger(self, key: str, consumer: str) -> None:
         """Raise Invalid where a key's consumer is not there, or not for the caller to see."""
@@ -154,15 +156,6 @@ class Edits:
         except Refused:
             path = f"keys.{key}.consumer" if key else "consumer"
             raise invalid(path, f"there is no consumer `{consumer}`") from None
-
-
-def _keep_rights(kind: str, newest: Revision | None, content: bytes) -> None:
-    """Refuse (403) that a team gives itself more than it was given."""
-    before = {} if newest is None else msgspec.json.decode(newest.content or b"{}")
-    after = msgspec.json.decode(content)
-    for field in RIGHTS.get(kind, ()):
-        if (after.get(field) or None) != (before.get(field) or None):
-            raise Refused(FORBIDDEN, f"a token of a team may not choose `{field}` of a {kind}")
 
 
 async def keys_of(store: Store, consumer: str) -> AsyncIterator[Planned]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sluicegate.admin.changes import columns
+from sluicegate.admin.changes import NAMED_BY, columns
 from sluicegate.errors import CONFLICT, Refused
 from sluicegate.store.contract import CONFIGURATION
 
@@ -17,8 +17,6 @@ Changing = Mapping[tuple[str, str], bytes | None]
 
 ROWS: Final = 1000
 """Revisions that are read at a time."""
-WHO: Final = {"plan": ("team", "consumer", "key"), "team": ("consumer", "token")}
-"""Kinds that name one of a kind."""
 
 
 async def refuse_if_used(store: Store, kind: str, name: str, changing: Changing) -> None:
@@ -27,7 +25,7 @@ async def refuse_if_used(store: Store, kind: str, name: str, changing: Changing)
     A service that a route uses, and the like, is found when the whole is looked at.
     """
     user = None
-    if kind in WHO:
+    if kind in NAMED_BY:
         user = await _user(store, kind, name, changing)
     elif kind == "secret":
         user = await _user_of_secret(store, name, changing)
@@ -49,7 +47,7 @@ async def every(store: Store, kind: str, **which: Any) -> AsyncIterator[Revision
 
 
 async def _user(store: Store, kind: str, name: str, changing: Changing) -> tuple[str, str] | None:
-    for by in WHO[kind]:
+    for by in NAMED_BY[kind]:
         which: dict[str, Any] = {"plan": name} if kind == "plan" else {"owners": [name]}
         async for revision in every(store, by, **which):
             item = (by, revision.name)

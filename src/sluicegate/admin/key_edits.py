@@ -71,9 +71,10 @@ class KeyEdits:
             raise invalid("", "expected a mapping with `consumer`")
         for field in HIDDEN & asked.keys():
             raise invalid(field, f"`{field}` is not a field here")
-        self._refuse_past(self.expiry(body))
+        self._refuse_past(specs.expires_in(body))
         content = self._canonical({**_given(asked), "hash": key.hash})
         await self._edits.refuse_stranger("", asked["consumer"])
+        self._edits.refuse_more("key", None, content)
         return [Planned("key", key.name, None, content)]
 
     async def rotate(
@@ -89,8 +90,10 @@ class KeyEdits:
             new["expires"] = _text(expires)
         self._refuse_past(until if expires is None else expires)
         old["expires"] = _text(ends if until is None else min(until, ends))
+        content = self._canonical(new)
+        self._edits.refuse_more("key", newest, content)
         return [
-            Planned("key", key.name, None, self._canonical(new)),
+            Planned("key", key.name, None, content),
             Planned("key", name, newest, self._canonical(old)),
         ]
 

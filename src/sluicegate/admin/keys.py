@@ -20,6 +20,7 @@ from sluicegate.admin.key_edits import DEFAULT_OVERLAP, KeyEdits, unnamed
 from sluicegate.admin.preconditions import etag, precondition
 from sluicegate.admin.reading import Reading, Wanted
 from sluicegate.admin.representation import Representation, ShownChanges, spec_of
+from sluicegate.admin.specs import expires_in
 from sluicegate.model.consumer import Scope
 from sluicegate.model.route import Method
 
@@ -134,14 +135,16 @@ class Keys(Stored):
 
     @post("/{name:str}/rotate", summary="Replace by a new key", responses={200: of.CHANGES})
     async def rotate(
-        self, who: Caller, control: Controlled, clock: Timed, name: of.InPath,
-        data: JSONBody[Rotation], if_match: of.IfMatch = None, *, dry_run: of.DryRun = False,
+        self, request: Request[Any, Any, Any], who: Caller, control: Controlled, clock: Timed,
+        name: of.InPath, data: JSONBody[Rotation], if_match: of.IfMatch = None,
+        *, dry_run: of.DryRun = False,
     ) -> Response[RotatedKey]:  # fmt: skip
         """Make a key of the same rights; the old one is good for the `overlap` yet."""
         require(who, "write", KIND)
         edits = KeyEdits(control, who, clock)
         key, ends = edits.new(), edits.end(data.overlap)
-        plan = partial(edits.rotate, name, key, ends, data.expires, precondition(if_match))
+        expires = expires_in(await request.body())
+        plan = partial(edits.rotate, name, key, ends, expires, precondition(if_match))
         made = await make(control, who.author("rotate"), plan, dry_run=dry_run)
         if dry_run:
             return _would_be(made.shown())

@@ -37,6 +37,7 @@ from sluicegate.errors import (
     SluicegateError,
     StoreAway,
 )
+from sluicegate.snapshot.draft import FURTHER, MOST
 from sluicegate.store.contract import ClockBehind, Moved, Revoked, Stale
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ class Invalid(Refused):
     """What was sent cannot be used (422); `faults` says where and why."""
 
     def __init__(self, faults: Sequence[Fault], detail: str | None = None) -> None:
-        """Keep the faults; their paths are from the root of the document or of the body."""
+        """Keep MOST of the faults; paths are from the root of the document or of the body."""
         super().__init__(INVALID, detail)
-        self.faults = tuple(faults)
+        more = [Fault("", 0, FURTHER)] if len(faults) > MOST else []
+        self.faults = (*faults[:MOST], *more)
 
 
 def invalid(path: str, message: str) -> Invalid:
@@ -80,6 +82,8 @@ def invalid(path: str, message: str) -> Invalid:
 
 def missing(kind: str, name: str) -> Refused:
     """Return the refusal for a resource that is not there, or not for this caller to see."""
+    if kind == "policies" and not name:
+        return Refused(NOT_FOUND, "there are no policies here: the gateway's own list holds")
     return Refused(NOT_FOUND, f"there is no {kind} {name}")
 
 

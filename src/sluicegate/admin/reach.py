@@ -1,6 +1,7 @@
 """What exists for a caller: everything, or with the token of a team that team's own.
 
 A key belongs to the team of its consumer. A consumer of the file hides a stored one of its name.
+Where a consumer is deleted its name is free for another team, and its keys, revoked, are nobody's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BEFORE: Final = 10
 """Revisions before a tombstone that are looked at; others are tombstones of other regions."""
+ROWS: Final = 100
+"""Revisions of a consumer that are read at a time."""
 
 
 class Reach:
@@ -27,6 +30,7 @@ class Reach:
         """Ask for `who`."""
         self._control = control
         self._who = who
+        self._anew: dict[str, str] = {}
 
     async def sees(self, kind: str, owner: str | None) -> bool:
         """Say whether what `owner` owns (a consumer's team, a key's consumer) is the caller's."""
@@ -39,19 +43,30 @@ class Reach:
     async def newest(self, kind: str, name: str) -> Revision | None:
         """Return the newest revision, a tombstone too, where it is one that the caller sees."""
         head = await self._control.store.head(kind, name)
-        return head if head is not None and await self.sees_revision(head) else None
+        return head if head is not None and await self.sees_head(head) else None
+
+    async def sees_head(self, head: Revision) -> bool:
+        """Say whether what is there is the caller's; of what is gone, whether it was."""
+        if head.content is None:
+            return await self.sees_revision(head)
+        return await self.sees(head.kind, head.owner)
 
     async def sees_revision(self, revision: Revision) -> bool:
-        """Say whether a revision is the caller's; a tombstone is whose it was before that."""
+        """Say whether a revision is the caller's; a tombstone is whose it was before that.
+
+        Of a key it is not where the consumer was deleted since, and is another one now.
+        """
         if self._who.team is None:
             return True
-        owner = revision.owner
+        lived: Revision | None = revision
         if revision.content is None:
             past = await self._control.store.history(
                 revision.kind, revision.name, before=revision.id, limit=BEFORE
             )
-            owner = next((each.owner for each in past if each.content is not None), None)
-        return await self.sees(revision.kind, owner)
+            lived = next((each for each in past if each.content is not None), None)
+        if lived is None or not await self.sees(lived.kind, lived.owner):
+            return False
+        return lived.kind != "key" or lived.id > await self._made_anew(lived.owner or "")
 
     async def living(self, kind: str, name: str) -> Revision | None:
         """Return the newest revision where it is no tombstone, and one that the caller sees."""
@@ -80,6 +95,26 @@ class Reach:
         if wanted is not None:
             return [wanted] if await self.sees("key", wanted) else []
         return None if self._who.team is None else await self._consumers(self._who.team)
+
+    async def _made_anew(self, consumer: str) -> str:
+        """Return the id of the revision by which a deleted consumer came back; empty for none."""
+        if consumer not in self._anew:
+            self._anew[consumer] = await self._came_back(consumer)
+        return self._anew[consumer]
+
+    async def _came_back(self, consumer: str) -> str:
+        first = before = ""
+        while True:
+            past = await self._control.store.history(
+                "consumer", consumer, before=before, limit=ROWS
+            )
+            for each in past:
+                if each.content is None:
+                    return first or each.id  # the latter where the file declares it now
+                first = each.id
+            if len(past) < ROWS:
+                return ""
+            before = past[-1].id
 
     async def _team_of(self, consumer: str) -> str | None:
         held = self._control.declared("consumer")

@@ -83,13 +83,16 @@ class Reading:
 
     async def history(self, kind: str, name: str, limit: int, before: str) -> History:
         """Return revisions, newest first. Raises Refused (404) where there never was one."""
-        if await self._reach.newest(kind, name) is None:
+        head = await self._reach.newest(kind, name)
+        if head is None:
             raise missing(kind, name)
         if before and not is_id(before):
             raise missing("revision", before)
         rows = await self._control.store.history(kind, name, before=before, limit=limit + 1)
         # What was another team's before stays theirs.
-        shown = [row for row in rows[:limit] if await self._reach.sees_revision(row)]
+        shown = [
+            row for row in rows[:limit] if row.id == head.id or await self._reach.sees_revision(row)
+        ]
         more = rows[limit - 1].id if len(rows) > limit else None
         return History([past(row) for row in shown], more)
 

@@ -61,7 +61,13 @@ class Resources(Stored):
         require(who, "read", self.kind)
         return read(await Reading(control, who).one(self.kind, name))
 
-    @put("/{name:str}", summary="Create or replace", responses={201: of.MADE})
+    # The body is read strictly as a spec, which gives faults their paths in a document.
+    @put(
+        "/{name:str}",
+        summary="Create or replace",
+        responses={201: of.MADE},
+        request_class=Request,
+    )
     async def replace(
         self, request: Request[Any, Any, Any], who: Caller, control: Controlled, name: of.InPath,
         data: JSONBody[dict[str, Any]], if_match: of.IfMatch = None,

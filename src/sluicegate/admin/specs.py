@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 EXPECTED: Final = "expected up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"
 
 
+EXPECTED_TIME: Final = "expected a time such as 2027-01-31T00:00:00Z"
+
+
 class _Body(msgspec.Struct):
     spec: msgspec.Raw
+
+
+class _Expiring(msgspec.Struct):
+    expires: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 def canonical(control: Control, kind: str, name: str, spec: object) -> bytes:
@@ -30,6 +38,21 @@ def canonical(control: Control, kind: str, name: str, spec: object) -> bytes:
     if isinstance(made, bytes):
         return made
     raise Invalid(made)
+
+
+def expires_in(body: bytes) -> datetime | None:
+    """Return `expires` of a body, None for never.
+
+    Raises Invalid for what is no text of RFC 3339, and for a time that the calendar of UTC has
+    not. Litestar would take a bare number for a time.
+    """
+    try:
+        expires = msgspec.json.decode(body, type=_Expiring).expires
+        if expires is not None:
+            expires.astimezone(UTC)
+    except (msgspec.MsgspecError, OverflowError, RecursionError):
+        raise invalid("expires", EXPECTED_TIME) from None
+    return expires
 
 
 def plain(raw: bytes) -> Any:  # noqa: ANN401 - any JSON

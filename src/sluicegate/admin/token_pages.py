@@ -7,18 +7,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from litestar import Controller, Response, delete, get, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from sluicegate.admin import changes
+from sluicegate.admin.changes import Planned
 from sluicegate.admin.identity import Caller, Controlled, Timed, Who, require
 from sluicegate.admin.instants import instant, micros
 from sluicegate.admin.problems import invalid, missing
+from sluicegate.admin.specs import expires_in
 from sluicegate.admin.tokens import PREFIX, StoredToken, TokenSpec, hashed, token_name
 from sluicegate.errors import CONFLICT, Refused
 from sluicegate.model.key import new_key
 from sluicegate.model.resource import Resource
-from sluicegate.store.contract import ABSENT, Change, Revision
+from sluicegate.store.contract import Change, Revision
 
 if TYPE_CHECKING:
     from sluicegate.admin.control import Control
@@ -89,18 +92,23 @@ class TokenPages(Controller):
         responses={201: ResponseSpec(MadeToken, description="Made; `token` is shown this once")},
     )
     async def make(
-        self, who: Caller, control: Controlled, clock: Timed, data: JSONBody[TokenSpec]
-    ) -> Response[MadeToken]:
+        self, request: Request[Any, Any, Any], who: Caller, control: Controlled, clock: Timed,
+        data: JSONBody[TokenSpec],
+    ) -> Response[MadeToken]:  # fmt: skip
         """Make a token and return it; it can never be shown again."""
         require(who, "write", KIND)
-        await _check(control, data, clock.wall_us())
+        expires_in(await request.body())
+        _check(control, data, clock.wall_us())
         token = new_key(control.region, prefix=PREFIX)
         name = token_name(token) or ""
         stored = StoredToken(**_members(data), hash=hashed(token, dict(control.peppers)))
         content = msgspec.json.encode(stored, order="sorted")
-        change = Change(KIND, name, content, expected=ABSENT, owner=data.team)
-        await control.store.write([change], who.author("create"))
-        await control.written()
+
+        async def plan() -> list[Planned]:
+            await _refuse_without_team(control, data.team)
+            return [Planned(KIND, name, None, content)]
+
+        await changes.make(control, who.author("create"), plan)
         made = MadeToken(name=name, token=token, spec=data)
         return Response(made, status_code=201, headers={"location": f"/admin/v1/tokens/{name}"})
 
@@ -128,17 +136,20 @@ async def _living(control: Control, name: str) -> Revision:
     return newest
 
 
-async def _check(control: Control, spec: TokenSpec, now_us: int) -> None:
+def _check(control: Control, spec: TokenSpec, now_us: int) -> None:
     """Raise Invalid for a token that would be good for nothing."""
     if not control.peppers:
         raise Refused(CONFLICT, "there is no pepper to hash tokens under: expected `peppers`")
     if spec.expires is not None and micros(spec.expires) <= now_us:
         raise invalid("expires", "expected a time to come")
-    if spec.team is None or spec.team in control.declared("team"):
+
+
+async def _refuse_without_team(control: Control, name: str | None) -> None:
+    if name is None or name in control.declared("team"):
         return
-    team = await control.store.head("team", spec.team)
+    team = await control.store.head("team", name)
     if team is None or team.content is None:
-        raise invalid("team", f"there is no team {spec.team}")
+        raise invalid("team", f"there is no team {name}")
 
 
 def _shown(revision: Revision) -> ShownToken:

@@ -16,6 +16,7 @@ from sluicegate.cli.check import accept
 from sluicegate.cli.examination.files import file_findings
 from sluicegate.cli.examination.finding import Finding
 from sluicegate.cli.exits import CommandFailed, Exit
+from sluicegate.cli.migrate import missing_secrets
 from sluicegate.cli.remote import connect
 from sluicegate.cli.table import Output, table
 from sluicegate.clock import Clock
@@ -23,6 +24,7 @@ from sluicegate.errors import ConfigError
 from sluicegate.snapshot.load import load
 
 if TYPE_CHECKING:
+    from sluicegate.errors import Fault
     from sluicegate.settings import Settings
 
 COLUMNS = ("what", "outcome", "seen")
@@ -72,14 +74,22 @@ def _here(file: Path) -> Iterator[Finding]:
     try:
         accept(file)
     except ConfigError as error:
-        for fault in error.faults:
-            where = f"{file}:{fault.line}: {fault.path or '(file)'}"
-            yield Finding("file", "fault", f"{where}: {fault.message}")
+        yield from (_fault(file, fault) for fault in error.faults)
         return
-    yield Finding("file", "ok", f"{file} has no faults")
-    settings = load(file, os.environ).settings
+    loaded = load(file, os.environ)
+    missing = missing_secrets(loaded)
+    if missing:
+        yield from (_fault(file, fault) for fault in missing)
+    else:
+        yield Finding("file", "ok", f"{file} has no faults")
+    settings = loaded.settings
     yield from file_findings(settings)
     yield from asyncio.run(_servers(settings))
+
+
+def _fault(file: Path, fault: Fault) -> Finding:
+    where = f"{file}:{fault.line}: {fault.path or '(file)'}"
+    return Finding("file", "fault", f"{where}: {fault.message}")
 
 
 async def _servers(settings: Settings) -> list[Finding]:

@@ -19,7 +19,9 @@ from sluicegate.snapshot.load import load
 from sluicegate.store.contract import SchemaMismatch
 
 if TYPE_CHECKING:
+    from sluicegate.errors import Fault
     from sluicegate.settings import Settings
+    from sluicegate.snapshot.load import Loaded
     from sluicegate.store.bootstrap import FirstToken
 
 Phase = Literal["pre", "post"]
@@ -104,17 +106,22 @@ def _migrated(file: Path, phase: Phase, output: Output) -> Migrated:
 
 def _settings(file: Path) -> Settings:
     """Return the settings of a file that has all that a store needs. Raises ConfigError."""
-    from sluicegate.store.bootstrap import secret_faults  # noqa: PLC0415 - as above
-
     loaded = load(file, os.environ)
     if loaded.settings.store.url == "none":
         raise CommandFailed(Exit.REFUSED, "there is no store: `store.url` is `none`")
+    missing = missing_secrets(loaded)
+    if missing:
+        raise ConfigError(missing)
+    return loaded.settings
+
+
+def missing_secrets(loaded: Loaded) -> list[Fault]:
+    """Return what a file does not say that its store needs, as `run` would."""
+    from sluicegate.store.bootstrap import secret_faults  # noqa: PLC0415 - as above
+
     items = loaded.resources.items.items()
     peppers = {name: decode("pepper", raw) for (kind, name), raw in items if kind == "pepper"}
-    missing = secret_faults(loaded.settings, peppers)
-    if missing:
-        raise ConfigError([loaded.draft.locate(fault) for fault in missing])
-    return loaded.settings
+    return [loaded.draft.locate(fault) for fault in secret_faults(loaded.settings, peppers)]
 
 
 def _tell(token: FirstToken) -> None:

@@ -23,7 +23,7 @@ Name = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$(?!\n)",
-        extra={"expected": "up to 128 letters, digits and `_.:@/+-`, a letter or digit first"},
+        extra={"expected": "up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"},
     ),
 ]
 PepperName = Annotated[

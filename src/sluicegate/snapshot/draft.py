@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.snapshot.places import Place, place_of, written
 
 if TYPE_CHECKING:
     from sluicegate.snapshot.source import Source
+
+MOST: Final = 1000
+"""Faults of one draft. Each takes up to a millisecond to find, and nobody reads so many."""
+FURTHER: Final = f"there are more faults than these {MOST}; mend them to see the others"
 
 _SHOWN_CHARACTERS = 60
 _SECRET_CHARACTERS = 6
@@ -53,8 +57,10 @@ class Draft:
                 self._secrets[value] = reference
 
     def complain(self, place: Place, message: str) -> None:
-        """Add a fault."""
+        """Add a fault. Raises ConfigError as `finish` does where there are too many."""
         self.faults.append(self._fault(place, message))
+        if len(self.faults) > self._most:
+            self.finish()
 
     def locate(self, fault: Fault) -> Fault:
         """Give a fault that was found later, by its path alone, its line."""
@@ -74,9 +80,19 @@ class Draft:
         return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
     def finish(self) -> None:
-        """Raise ConfigError when there is a fault, with all of them in file order."""
+        """Raise ConfigError when there is a fault, with all of them in file order.
+
+        Where there are too many it holds the first ones, and one more that says so.
+        """
         if self.faults:
-            raise ConfigError(sorted(self.faults, key=lambda fault: fault.line))
+            found = sorted(self.faults[: self._most], key=lambda fault: fault.line)
+            more = [Fault("", 0, FURTHER)] if len(self.faults) > self._most else []
+            raise ConfigError([*found, *more])
+
+    @property
+    def _most(self) -> int:
+        # What stands in for a secret that is not looked up may have a fault that does not count.
+        return MOST + len(self.references)
 
     def _fault(self, place: Place, message: str, path: str | None = None) -> Fault:
         for value, reference in self._secrets.items():

@@ -11,6 +11,7 @@ import re
 from contextlib import suppress
 from datetime import datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,8 @@ Lengthy = (
     | inspect.VarTupleType
 )
 COMPARED = 500
+DESCRIBED = 256
+"""Classes whose description is remembered."""
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 _BARE_WORDS = {True: "`true`, `yes` or `on`", False: "`false`, `no` or `off`"}
 
@@ -57,10 +60,21 @@ def convert_or_explain(draft: Draft, place: Place, value: Any, kind: Any) -> Any
         return units.convert(value, kind)
     except msgspec.ValidationError as error:
         before = len(draft.faults)
-        _Walker(draft).walk(place, value, inspect.type_info(kind))
+        _Walker(draft).walk(place, value, _described(kind))
         if len(draft.faults) == before:
             draft.complain(place, _own_words(error))
         return None
+
+
+def _described(kind: Any) -> inspect.Type:  # noqa: ANN401 - any type
+    # Annotations cannot always be hashed; those are short to describe.
+    return _of_class(kind) if isinstance(kind, type) else inspect.type_info(kind)
+
+
+@lru_cache(maxsize=DESCRIBED)
+def _of_class(kind: type) -> inspect.Type:
+    """Describe a class. That takes as long as to find ten faults by it."""
+    return inspect.type_info(kind)
 
 
 def salvage(value: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:  # noqa: ANN401 - any data

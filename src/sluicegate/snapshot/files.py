@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import ssl
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
+from sluicegate.model.service import UpstreamTls
+from sluicegate.snapshot.draft import Draft
+from sluicegate.snapshot.source import Source
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sluicegate.model.service import Service, UpstreamTls
+    from sluicegate.model.service import Service
     from sluicegate.settings import ListenerTls
     from sluicegate.snapshot.document import Document
-    from sluicegate.snapshot.draft import Draft
     from sluicegate.snapshot.places import Place
 
 FIELDS: Final = ("ca", "certificate", "key")
 """Fields of a service's `tls` that are paths."""
+MAX_BYTES: Final = 2**20
+"""Of a file that a stored service names. The system's authorities are a quarter of it."""
+KEY_ALONE: Final = "a key alone; expected `certificate` beside it"
+UNUSABLE: Final = (
+    "cannot be used; expected the path, on every replica, of a PEM file of certificates, or of a "
+    "certificate and of its unencrypted key; the gateway's user has to be able to read them"
+)
 
 
 class Mark(NamedTuple):
@@ -88,6 +99,40 @@ def check_services(draft: Draft, document: Document) -> None:
         _check_upstream(draft, ("services", name, "tls"), service.tls)
 
 
+def check_stored_services(draft: Draft, document: Document) -> None:
+    """Complain about those of stored services, in one form of words.
+
+    Whoever may write these names any path: what is said must not tell whether there is such a
+    file, whether it can be read, and what it holds.
+    """
+    for name, service in document.services.items():
+        tls, place = service.tls, ("services", name, "tls")
+        if tls.key is not None and tls.certificate is None:
+            draft.complain((*place, "key"), KEY_ALONE)
+        for field, part, paths in (
+            ("ca", UpstreamTls(ca=tls.ca), [tls.ca]),
+            ("certificate", replace(tls, ca=None), [tls.certificate, tls.key]),
+        ):
+            if paths[0] is None:
+                continue
+            tried = Draft(Source({}, None, []))
+            if all(_is_small(path) for path in paths if path is not None):
+                _check_upstream(tried, place, part)
+            else:
+                tried.complain(place, UNUSABLE)
+            if tried.faults:
+                draft.complain((*place, field), UNUSABLE)
+
+
+def _is_small(path: str) -> bool:
+    """Whether reading it ends: no device, no pipe, and not larger than such files are."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES
+
+
 def _check_listener(draft: Draft, tls: ListenerTls) -> None:
     place: Place = ("gateway", "tls")
     for position, pair in enumerate(tls.certificates):
@@ -106,7 +151,7 @@ def _check_upstream(draft: Draft, place: Place, tls: UpstreamTls) -> None:
     if tls.certificate is not None:
         _check_pair(draft, place, tls.certificate, tls.key)
     elif tls.key is not None:
-        draft.complain((*place, "key"), "a key alone; expected `certificate` beside it")
+        draft.complain((*place, "key"), KEY_ALONE)
 
 
 def _check_pair(draft: Draft, place: Place, certificate: str, key: str | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sluicegate.errors import Fault
+from sluicegate.errors import ConfigError, Fault
 from sluicegate.model.consumer import Consumer, Key
 from sluicegate.snapshot import limits, rules, ties
 from sluicegate.snapshot.document import Name
@@ -43,11 +43,24 @@ class StoredKey(Key, frozen=True, kw_only=True):
 def read(kind: LookedUp, name: str, value: Any) -> tuple[Consumer | StoredKey | None, list[Fault]]:  # noqa: ANN401 - plain data
     """Convert plain data; returns it where nothing is wrong with it by itself, and the faults."""
     section = SECTIONS[kind]
-    place: Place = (section, name)
     draft = Draft(Source({section: {name: value}}, None, []))
+    try:
+        found = _converted(draft, kind, (section, name), value)
+    except ConfigError as error:  # so many faults that the rest was not looked at
+        return None, list(error.faults)
+    return (None if draft.faults else found), draft.faults
+
+
+def _converted(
+    draft: Draft,
+    kind: LookedUp,
+    place: Place,
+    value: Any,  # noqa: ANN401 - plain data
+) -> Consumer | StoredKey | None:
+    name = place[-1]
     convert_or_explain(draft, place, name, Name)
     wanted = Consumer if kind == "consumer" else StoredKey
-    found = convert_or_explain(draft, place, value, wanted)
+    found: Consumer | StoredKey | None = convert_or_explain(draft, place, value, wanted)
     for where in _references(value, place):
         draft.complain(where, NO_REFERENCES)
     if isinstance(found, Consumer) and found.keys:
@@ -56,7 +69,7 @@ def read(kind: LookedUp, name: str, value: Any) -> tuple[Consumer | StoredKey | 
         if found.value is not None:
             draft.complain((*place, "value"), NO_VALUE)
         rules.check_key(draft.complain, place, found)
-    return (None if draft.faults else found), draft.faults
+    return found
 
 
 def check(

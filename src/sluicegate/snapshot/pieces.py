@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from sluicegate.errors import Fault
+from sluicegate.errors import ConfigError, Fault
 from sluicegate.snapshot import files, limits, matches, rules, ties
 from sluicegate.snapshot.conversion import Converter
 from sluicegate.snapshot.document import encode
@@ -100,8 +100,18 @@ class PieceMaker:
             return Piece(content, None, faults, NO_FACTS, {}, (), None)
         draft = _draft(kind, name, value)
         found: dict[str, str | None] = {}
+        try:
+            return self._made(kind, name, content, draft, _noting(secrets, found), found)
+        except ConfigError as error:  # so many faults that the rest was not looked at
+            return Piece(content, None, error.faults, NO_FACTS, found, (), draft)
+
+    def _made(
+        self, kind: Kind, name: str, content: bytes, draft: Draft, secrets: Callable[[str], str],
+        found: Mapping[str, str | None],
+    ) -> Piece:  # fmt: skip
+        """Make a piece; `secrets` notes in `found` what it was asked for. Raises ConfigError."""
         if b"${" in content:
-            resolve_stored(draft, _noting(secrets, found))
+            resolve_stored(draft, secrets)
         if draft.faults:  # what stands in for a secret would have faults of its own
             return Piece(content, None, draft.faults, NO_FACTS, found, (), draft)
         document, uses = self._convert(draft)
@@ -121,10 +131,16 @@ class PieceMaker:
         Its secrets are not resolved, and what depends on them is not looked at.
         """
         draft = _draft(kind, name, value)
-        resolve_stored(draft, lambda secret: f"${{secret:{secret}}}")
-        self._convert(draft)
+        found, rest = draft.faults, list[Fault]()
+        try:
+            resolve_stored(draft, lambda secret: f"${{secret:{secret}}}")
+            self._convert(draft)
+        except ConfigError as error:  # so many faults that the rest was not looked at
+            *found, last = error.faults
+            rest.append(last)
         places = list(draft.references)
-        return [fault for fault in draft.faults if not _around(place_of(fault.path), places)]
+        kept = [fault for fault in found if not _around(place_of(fault.path), places)]
+        return kept + rest
 
     def _convert(self, draft: Draft) -> tuple[Document, Uses]:
         converter = Converter(draft, self._catalog, ROOT)

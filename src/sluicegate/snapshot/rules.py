@@ -64,7 +64,10 @@ def check_each(draft: Draft, document: Document, uses: Uses, unmatched: Containe
     ports.check_targets(draft, document)
     services.check(draft, document)
     limits.check_apart(draft, uses)
-    files.check_services(draft, document)
+    if draft.source.has_file:
+        files.check_services(draft, document)
+    else:
+        files.check_stored_services(draft, document)
 
 
 def _check_settings(draft: Draft, document: Document, uses: Uses) -> None:

@@ -56,6 +56,11 @@ class Source:
         self.faults = faults
         self._lines = lines
 
+    @property
+    def has_file(self) -> bool:
+        """Whether it was read from a file, rather than from what is stored."""
+        return self._lines is not None
+
     def line(self, place: Place) -> int:
         """Return the 1-based line of the piece at `place`, or of what is nearest around it."""
         if self._lines is None:

@@ -15,7 +15,7 @@ from sluicegate.errors import ConfigError, Fault
 from sluicegate.snapshot.places import Place, place_of, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sluicegate.snapshot.document import Kind
 
@@ -54,40 +54,80 @@ def item_of(path: str) -> tuple[Kind, str] | None:
     return None if kind is None or len(place) == 1 else (kind, str(place[1]))
 
 
-def read(raw: bytes, place: Place = ()) -> Any:  # noqa: ANN401 - plain data
-    """Read JSON. Raises ConfigError; paths begin with `place`."""
+class _Twice(dict[str, Any]):
+    """An object in which a name is twice: the first such."""
 
-    def refuse(message: str) -> NoReturn:
-        raise ConfigError([Fault(written(place), 0, message)])
+    name = ""
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            refuse(f"not valid JSON: {json.dumps(twice)} is here twice in one object")
-        return made
+
+def read(raw: bytes, place: Place = (), max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401 - plain data
+    """Read JSON of up to `max_bytes`. Raises ConfigError with one fault; paths begin with `place`.
+
+    Other threads run meanwhile: the interpreter's lock is free for a moment after each object.
+    """
+    doubled: list[_Twice] = []
+
+    def refuse(message: str, where: Place = place) -> NoReturn:
+        raise ConfigError([Fault(written(where), 0, message)])
 
     def integer(digits: str) -> int:
         if len(digits) > MAX_DIGITS:
             refuse(f"found a number of {len(digits)} digits; expected at most {MAX_DIGITS}")
         return int(digits)
 
-    if len(raw) > MAX_BYTES:
-        refuse(f"found {len(raw)} bytes; expected at most {MAX_BYTES}")
+    if len(raw) > max_bytes:
+        refuse(f"found {len(raw)} bytes; expected at most {max_bytes}")
     try:
-        return json.loads(
+        value = json.loads(
             raw.decode(),
-            object_pairs_hook=members,
+            object_pairs_hook=lambda pairs: _members(pairs, doubled),
             parse_int=integer,
             parse_constant=lambda word: refuse(f"`{word}` is no number of JSON"),
         )
+        where = _twice(value, place) if doubled else None
     except UnicodeDecodeError as error:
         refuse(f"byte 0x{raw[error.start]:02x} is not UTF-8; expected UTF-8 text")
     except json.JSONDecodeError as error:
         refuse(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})")
     except RecursionError:
         refuse(f"nested too deep; expected at most {MAX_DEPTH} levels")
+    if where is not None:
+        message = f"not valid JSON: {json.dumps(where[-1])} is here twice in one object"
+        refuse(message, where)
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]], doubled: list[_Twice]) -> dict[str, Any]:
+    """Return an object; one with a name twice in it is put to `doubled` too."""
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    twice = _Twice(made)
+    twice.name = _first_again(name for name, _ in pairs)
+    doubled.append(twice)
+    return twice
+
+
+def _first_again(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def _twice(value: object, place: Place) -> Place | None:
+    """Return where a name is in one object for the second time, None where none is."""
+    if isinstance(value, _Twice):
+        return (*place, value.name)
+    steps: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    found = (_twice(held, (*place, step)) for step, held in steps)
+    return next((where for where in found if where is not None), None)
 
 
 def canonical(value: object, place: Place = ()) -> bytes:

@@ -80,6 +80,19 @@ class Change(msgspec.Struct, frozen=True):
 ABSENT: Final = "absent"
 
 
+class Grounds(msgspec.Struct, frozen=True):
+    """What changes were planned upon, as it was at an arrival: whom they name, and who names them.
+
+    All are pairs of a kind and a text. `names` are names of that kind; `owners` and `plans` stand
+    for every living revision of the kind that has this owner, or names this plan.
+    """
+
+    arrival: int
+    names: frozenset[tuple[str, str]] = frozenset()
+    owners: frozenset[tuple[str, str]] = frozenset()
+    plans: frozenset[tuple[str, str]] = frozenset()
+
+
 class KeyRow(msgspec.Struct, frozen=True):
     """A stored key with whose it is, from one query. Contents are JSON; `stamp` is the key's."""
 
@@ -209,13 +222,15 @@ class Store(Protocol):
     # --- writing -------------------------------------------------------------------------------
 
     async def write(
-        self, changes: Sequence[Change], author: Author, *, looked_at: int | None = None
-    ) -> list[Revision]:
+        self, changes: Sequence[Change], author: Author, *,
+        looked_at: int | None = None, grounds: Grounds | None = None,
+    ) -> list[Revision]:  # fmt: skip
         """Write all changes, or none; returns the revisions in their order.
 
         `looked_at` is the last arrival up to which the configuration was validated: where one of
-        the kinds of CONFIGURATION has arrived since, raises Moved. Raises Stale, Revoked,
-        ClockBehind, StoreAway. A StoreAway here does not say whether it was written.
+        the kinds of CONFIGURATION has arrived since, raises Moved; so it does where something has
+        arrived of what `grounds` has. Raises Stale, Revoked, ClockBehind, StoreAway. A StoreAway
+        here does not say whether it was written.
         """
 
     async def add_data_key(self, key: DataKey) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, case, false, func, select, true, tuple_
+from sqlalchemy import and_, bindparam, case, false, func, or_, select, true, tuple_
 
 from sluicegate.store.contract import CONFIGURATION, FINAL, Revision
 from sluicegate.store.tables import arrivals, revisions
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select
+
+    from sluicegate.store.contract import Grounds
 
     OneOf = Callable[[ColumnElement[Any], Collection[str]], ColumnElement[bool]]
     """Says in a server's way that a column is one of many values, by one bound parameter."""
@@ -210,9 +212,31 @@ def last_arrival() -> Select[Any]:
 
 def has_moved(looked_at: int) -> Select[Any]:
     """Ask whether configuration has arrived since; True as well where that number never was."""
-    since = (
+    return _has_come(looked_at, revisions.c.kind.in_(sorted(CONFIGURATION)))
+
+
+def have_gone(grounds: Grounds, one_of: OneOf) -> Select[Any]:
+    """Ask the same of what changes were planned upon."""
+    columns = (
+        (revisions.c.name, grounds.names),
+        (revisions.c.owner, grounds.owners),
+        (revisions.c.plan, grounds.plans),
+    )
+    found = []
+    for column, pairs in columns:
+        texts: dict[str, list[str]] = {}
+        for kind, text in sorted(pairs):
+            texts.setdefault(kind, []).append(text)
+        found += [
+            and_(revisions.c.kind == kind, one_of(column, some)) for kind, some in texts.items()
+        ]
+    return _has_come(grounds.arrival, or_(false(), *found))
+
+
+def _has_come(since: int, wanted: ColumnElement[bool]) -> Select[Any]:
+    found = (
         select(revisions.c.id)
         .join(arrivals, arrivals.c.revision == revisions.c.id)
-        .where(arrivals.c.seq > looked_at, revisions.c.kind.in_(sorted(CONFIGURATION)))
+        .where(arrivals.c.seq > since, wanted)
     )
-    return select(since.exists() | (last_arrival().scalar_subquery() < looked_at))
+    return select(found.exists() | (last_arrival().scalar_subquery() < since))

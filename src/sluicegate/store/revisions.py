@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Author,
         Change,
         DataKey,
+        Grounds,
         ReplicaRow,
         Revision,
     )
@@ -140,16 +141,17 @@ class RevisionStore:
     # --- writing -------------------------------------------------------------------------------
 
     async def write(
-        self, changes: Sequence[Change], author: Author, *, looked_at: int | None = None
-    ) -> list[Revision]:
+        self, changes: Sequence[Change], author: Author, *,
+        looked_at: int | None = None, grounds: Grounds | None = None,
+    ) -> list[Revision]:  # fmt: skip
         """Write all changes, or none."""
         writing.refuse_unkept(changes, author)
         names = {(change.kind, change.name) for change in changes}
-        alone = looked_at is not None or len(names) > FEW_NAMES
+        has_looked = looked_at is not None or grounds is not None
+        alone = has_looked or len(names) > FEW_NAMES
         async with self._transactions.write() as connection:
             await self._server.lock(connection, None if alone else names)
-            if looked_at is not None:
-                await writing.refuse_if_moved(connection, looked_at)
+            await writing.refuse_if_moved(connection, looked_at, grounds, self._server.one_of)
             heads = await writing.look(connection, changes, self._server.one_of)
             made = writing.make_revisions(
                 changes,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from sluicegate.store.contract import Author
+    from sluicegate.store.contract import Author, Grounds
     from sluicegate.store.queries import OneOf
     from sluicegate.store.uuid7 import Uuid7
 
@@ -50,10 +50,16 @@ async def look(connection: AsyncConnection, changes: Sequence[Change], one_of: O
     return found
 
 
-async def refuse_if_moved(connection: AsyncConnection, looked_at: int) -> None:
-    """Raise Moved where configuration has arrived since that number."""
-    if (await connection.execute(queries.has_moved(looked_at))).scalar_one():
-        raise Moved("the configuration has changed since it was looked at")
+async def refuse_if_moved(
+    connection: AsyncConnection, looked_at: int | None, grounds: Grounds | None, one_of: OneOf
+) -> None:
+    """Raise Moved where configuration, or what the changes were planned upon, has come since."""
+    asked = [] if looked_at is None else [queries.has_moved(looked_at)]
+    if grounds is not None:
+        asked.append(queries.have_gone(grounds, one_of))
+    for statement in asked:
+        if (await connection.execute(statement)).scalar_one():
+            raise Moved("what a change rests on has changed since it was looked at")
 
 
 def refuse_unkept(changes: Sequence[Change], author: Author) -> None:

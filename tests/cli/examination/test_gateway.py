@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sluicegate import __version__
-from sluicegate.cli.client import open_client
+from sluicegate.cli.client import Answer, Client, open_client
 from sluicegate.cli.examination.finding import Finding
 from sluicegate.cli.examination.gateway import gateway_findings
 from sluicegate.store.contract import ReplicaRow
@@ -86,6 +86,27 @@ def test_a_token_that_may_not_see_it_all_is_a_warning_at_most(served: Administer
     token = served.token("viewer", team="blue")
     outcomes = {finding.outcome for finding in look(served, token)}
     assert outcomes == {"ok", "warning"}
+
+
+class Older:
+    """A gateway whose answers lack what newer ones have."""
+
+    url = "http://127.0.0.1:1"
+
+    def ask(self, *_: str, **__: str) -> Answer:
+        return Answer(200, {}, {})
+
+    def get(self, path: str) -> Any:
+        return {} if path == "/whoami" else {"items": [{"replica": "a"}]}
+
+    def pages(self, *_: object, **__: object) -> list[dict[str, Any]]:
+        return [{"items": [{"name": "x", "spec": {}}]}]
+
+
+def test_a_gateway_of_another_version_may_leave_members_out() -> None:
+    findings = gateway_findings(cast("Client", Older()))
+    assert {finding.outcome for finding in findings} == {"ok", "warning"}
+    assert findings[1].seen == "the token is (not told), (not told)"
 
 
 def test_a_wrong_token_is_a_fault(served: Administered) -> None:

@@ -19,6 +19,8 @@ NAMED: Final = 10
 """Names in one line; after so many the number is enough."""
 LOOKED_AT: Final = 10_000
 FORBIDDEN: Final = 403
+UNTOLD: Final = "(not told)"
+"""Stands for a member of an answer that another version's gateway does not have."""
 KINDS: Final = ("service", "plan", "team", "route", "consumer")
 
 
@@ -47,24 +49,25 @@ def _info(client: Client) -> Iterator[Finding]:
 
 def _who(client: Client) -> Iterator[Finding]:
     who = client.get("/whoami")
-    yield Finding(WHAT, "ok", plain(f"the token is {who['name']}, {who['role']}"))
+    said = f"the token is {who.get('name', UNTOLD)}, {who.get('role', UNTOLD)}"
+    yield Finding(WHAT, "ok", plain(said))
 
 
 def _replicas(client: Client) -> Iterator[Finding]:
-    replicas: list[dict[str, Any]] = client.get("/replicas")["items"]
-    last = max((each["arrival"] for each in replicas), default=0)
+    replicas: list[dict[str, Any]] = client.get("/replicas").get("items", [])
+    last = max((each.get("arrival", 0) for each in replicas), default=0)
     for each in replicas:
-        name = plain(f"replica {each['replica']}")
-        if each["unfit"]:
+        name = plain(f"replica {each.get('replica', UNTOLD)}")
+        version, behind = each.get("version", UNTOLD), last - each.get("arrival", last)
+        if each.get("unfit"):
             seen = f"{each['unfit']} stored resources do not fit and are left out, see below"
             yield Finding(name, "fault", seen)
-        elif each["version"] != __version__:
-            yield Finding(name, "warning", plain(f"runs version {each['version']}"))
-        elif each["arrival"] < last:
-            behind = last - each["arrival"]
+        elif version != __version__:
+            yield Finding(name, "warning", plain(f"runs version {version}"))
+        elif behind:
             yield Finding(name, "warning", f"has still to read {behind} of the newest revisions")
         else:
-            yield Finding(name, "ok", plain(f"runs {each['revision'] or 'nothing yet'}"))
+            yield Finding(name, "ok", plain(f"runs {each.get('revision') or 'nothing yet'}"))
 
 
 def _without_effect(client: Client) -> Iterator[Finding]:
@@ -74,11 +77,11 @@ def _without_effect(client: Client) -> Iterator[Finding]:
             item
             for page in client.pages(path_of(kind), LOOKED_AT, source="store")
             for item in page["items"]
-            if item["shadowed"] or item["left_out"]
+            if item.get("shadowed") or item.get("left_out")
         ]
-        for item in [each for each in items if each["left_out"]][:NAMED]:
+        for item in [each for each in items if each.get("left_out")][:NAMED]:
             yield Finding(f"{kind} {item['name']}", "fault", plain(f"left out: {item['left_out']}"))
-        names = [item["name"] for item in items if item["shadowed"]]
+        names = [item["name"] for item in items if item.get("shadowed")]
         if names:
             shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
             seen = f"{len(names)} stored without effect, the file declares them too: {shown}"
