@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.admin.representation import SECTIONS as API_SECTIONS
-from sluicegate.cli.kinds import PLURALS, SECTIONS, Audited, Recorded, Versioned, path_of
+from sluicegate.cli.kinds import SECTIONS, Audited, Recorded, Versioned, path_of
+from sluicegate.snapshot.stored import PLURALS
 
 
 def test_kinds_are_called_as_the_api_calls_them() -> None:

@@ -9,10 +9,10 @@ import pytest
 from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError
 from sluicegate.metrics import Metrics
-from sluicegate.process.keeping import Keeping, Secrets, peppers_of
+from sluicegate.process.keeping import Keeping, Secrets
 from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
-from sluicegate.snapshot.document import Resources, encode
+from sluicegate.snapshot.document import Resources, encode, peppers_of
 
 PEPPER = "p" * 32
 DECLARED = Resources.of({("pepper", "main"): encode(PEPPER), ("pepper", "old"): encode("o" * 32)})

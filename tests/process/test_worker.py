@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sluicegate.errors import UPSTREAM_UNREACHABLE
+from sluicegate.model.key import new_key
 from sluicegate.model.resilience import Ejection
 from sluicegate.model.route import Match, Route
 from sluicegate.model.service import Service, Target
@@ -16,6 +17,7 @@ from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Certificate, Gateway, ListenerTls, Settings
 from sluicegate.snapshot.document import Resources, encode
 from sluicegate.upstream.health.news import News
+from support.gateway import Gateway as GatewayProcess
 from support.loops import run
 from support.ports import listening_socket
 from support.raw_http import get
@@ -214,3 +216,13 @@ TLS = Settings(
 def _accept(sock: socket.socket) -> tuple[socket.socket, object]:
     sock.settimeout(10)
     return sock.accept()
+
+
+def test_where_there_is_no_store_a_key_that_could_be_stored_is_nobodys(
+    start_gateway: Callable[..., GatewayProcess],
+) -> None:
+    yaml = "services: {s: {targets: ['http://192.0.2.1:80']}}\n"
+    yaml += "routes: {r: {match: {path: /a}, service: s, policies: [{api_key: {}}]}}\n"
+    running = start_gateway(yaml, SLUICEGATE_GATEWAY_WORKERS="2")
+    answer = get(running.port, "/a", f"X-API-Key: {new_key('local')}")
+    assert answer.status == 401

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import TYPE_CHECKING, Final
+
+from sluicegate.journey.limit.subjects import ip
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
@@ -24,32 +25,21 @@ class Attempts:
     def __init__(self, clock: Clock) -> None:
         """Start with none."""
         self._clock = clock
+        self._network = ip.prefix(ip.V4_BITS, IPV6_BITS)
         self._failures: dict[str, tuple[float, int]] = {}
 
     def wait_s(self, address: str) -> int:
         """Return for how many seconds this address may not try again; 0 where it may."""
-        ends_at, count = self._failures.get(_prefix(address), (0.0, 0))
+        ends_at, count = self._failures.get(self._network(address), (0.0, 0))
         left_s = ends_at - self._clock.monotonic()
         return ceil(left_s) if count >= MOST and left_s > 0 else 0
 
     def failed(self, address: str) -> None:
         """Count a failure."""
-        prefix, now = _prefix(address), self._clock.monotonic()
+        prefix, now = self._network(address), self._clock.monotonic()
         ends_at, count = self._failures.pop(prefix, (0.0, 0))
         if ends_at <= now:
             ends_at, count = now + WINDOW_S, 0
         if len(self._failures) >= ADDRESSES:
             del self._failures[next(iter(self._failures))]
         self._failures[prefix] = (ends_at, count + 1)
-
-
-def _prefix(address: str) -> str:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return f"{int(ip) >> (128 - IPV6_BITS):x}::"
-    return str(ip)

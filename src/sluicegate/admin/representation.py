@@ -9,23 +9,15 @@ import msgspec
 
 from sluicegate.admin.differences import Difference, differences
 from sluicegate.admin.instants import instant
+from sluicegate.snapshot.stored import PLURALS
+from sluicegate.snapshot.stored import SECTIONS as DECLARED
 
 if TYPE_CHECKING:
     from sluicegate.store.contract import Revision
 
-SECTIONS: Final = {
-    "service": "services",
-    "plan": "plans",
-    "team": "teams",
-    "consumer": "consumers",
-    "route": "routes",
-    "policies": "policies",
-    "key": "keys",
-    "secret": "secrets",
-    "token": "tokens",
-}
+SECTIONS: Final = PLURALS
 """Kinds by what they are called in paths and at the root of a document."""
-APPLIED: Final = ("service", "plan", "team", "consumer", "route", "policies")
+APPLIED: Final = tuple(DECLARED)
 """Kinds that a document declares: for `apply` and `export`."""
 SOLE: Final = ""
 """The name of what there is one of: `policies`."""

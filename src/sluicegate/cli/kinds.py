@@ -6,6 +6,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from sluicegate.cli.exits import CommandFailed, Exit
+from sluicegate.snapshot import stored
 
 Versioned = Literal["service", "plan", "team", "consumer", "route", "policies"]
 """Kinds whose revisions can be shown and brought back."""
@@ -16,18 +17,7 @@ Audited = Literal[
 ]
 """Everything that is stored."""
 
-PLURALS: Final = {
-    "service": "services",
-    "plan": "plans",
-    "team": "teams",
-    "consumer": "consumers",
-    "route": "routes",
-    "policies": "policies",
-    "key": "keys",
-    "secret": "secrets",
-    "token": "tokens",
-}
-SECTIONS: Final = ("services", "plans", "teams", "consumers", "routes", "policies")
+SECTIONS: Final = tuple(stored.SECTIONS.values())
 """What can be declared and applied, as sections of a file, in the order of `export`."""
 
 
@@ -43,4 +33,4 @@ def named(kind: str, name: str) -> str:
 
 def path_of(kind: str, name: str = "") -> str:
     """Return where a kind, or one of it, is: `/consumers/acme`. A `/` in a name is `%2F`."""
-    return f"/{PLURALS[kind]}" + (f"/{quote(name, safe='')}" if name else "")
+    return f"/{stored.PLURALS[kind]}" + (f"/{quote(name, safe='')}" if name else "")

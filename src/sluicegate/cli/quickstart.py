@@ -25,7 +25,6 @@ from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError, Fault, SluicegateError
 from sluicegate.model.key import new_key
 from sluicegate.settings import Settings, host_and_port
-from sluicegate.settings.store import NO_STORE
 from sluicegate.snapshot.document import decode
 from sluicegate.snapshot.load import Loaded, load
 from sluicegate.store.bootstrap import token_file
@@ -183,7 +182,7 @@ def require_free(address: str, setting: str) -> None:
 def _changing(settings: Settings) -> str:
     """Say how what runs can be changed."""
     path = token_file(settings)
-    if settings.store.url == NO_STORE or path is None:
+    if not settings.store.exists or path is None:
         return ""
     options = ""
     if settings.management.listen != USUAL_MANAGEMENT:

@@ -14,9 +14,10 @@ import typer
 from sluicegate.cli.assignments import merge_patch
 from sluicegate.cli.declaration import declared_spec, written
 from sluicegate.cli.exits import NOT_FOUND, CommandFailed, Exit, Refusal
-from sluicegate.cli.kinds import PLURALS, path_of
+from sluicegate.cli.kinds import path_of
 from sluicegate.cli.remote import Session, confirm, remote
 from sluicegate.cli.table import cell, table
+from sluicegate.snapshot.stored import PLURALS
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 COLUMNS: Final = {

@@ -27,7 +27,7 @@ from sluicegate.process.lookup import Lookup, mark_revoked
 from sluicegate.process.messages import Forget
 from sluicegate.process.opened_secrets import OpenedSecrets
 from sluicegate.process.written import as_written
-from sluicegate.snapshot.document import Resources, decode
+from sluicegate.snapshot.document import Resources, decode, peppers_of
 from sluicegate.snapshot.stored import item_of
 from sluicegate.store.contract import CONFIGURATION, Arrivals, ReplicaRow, Revision
 from sluicegate.store.kept import DAY_S
@@ -170,8 +170,7 @@ class Keeper:
     @property
     def peppers(self) -> Mapping[str, str]:
         """Peppers by name; the first is for what is made from now on."""
-        items = self._file.items.items()
-        return {name: decode("pepper", raw) for (kind, name), raw in items if kind == "pepper"}
+        return peppers_of(self._file)
 
     def declared(self, kind: str) -> Mapping[str, Any]:
         """Return the resources of a kind that the file declares, as they are written there."""

@@ -13,7 +13,7 @@ from sluicegate.errors import ConfigError
 from sluicegate.process.fitting import Fitting
 from sluicegate.process.keeper import Keeper
 from sluicegate.process.trial import Trial
-from sluicegate.snapshot.document import Resources, decode, encode
+from sluicegate.snapshot.document import Resources, encode, peppers_of
 from sluicegate.snapshot.fusion import Fusion
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.state.shelf import open_shelf
@@ -126,9 +126,3 @@ def administration(keeper: Keeper, settings: Settings, clock: Clock, metrics: Me
     api = build(keeper, controllers(), frame)
     keeper.on_tokens = api.forget
     return Bridge(api)
-
-
-def peppers_of(resources: Resources) -> dict[str, str]:
-    """Return the peppers by name, in their order."""
-    items = resources.items.items()
-    return {name: decode("pepper", raw) for (kind, name), raw in items if kind == "pepper"}

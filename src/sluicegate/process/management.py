@@ -22,13 +22,11 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.checking import Checking
-from sluicegate.process.fitting import together
 from sluicegate.process.seeking import pack
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.store_side import StoreSide, management_front
 from sluicegate.process.transfer import Inbox, frames, services_of, unpack_settings
 from sluicegate.process.verdict import faults_of
-from sluicegate.settings.store import NO_STORE
 from sluicegate.snapshot.document import Resources
 
 if TYPE_CHECKING:
@@ -109,7 +107,7 @@ class Desk:
             settings, clock, self._metrics, lambda news: channel.send(messages.Told(news))
         )
         self._store: StoreSide | None = None
-        if settings.store.url != NO_STORE:
+        if settings.store.exists:
             self._store = StoreSide(settings, clock, self._metrics, self, on_admin)
 
     def on_message(self, message: messages.AnyMessage) -> None:
@@ -182,7 +180,8 @@ class Desk:
         if self._store is not None:
             self._store.running(revision)
         if self._delivered is not None:
-            self._checking.apply(services_of(together(self._file, self._delivered)))
+            items = {**self._delivered.items, **self._file.items}
+            self._checking.apply(services_of(Resources(revision=revision, items=items)))
 
     async def _seek(self, question: messages.Seek) -> None:
         found, away = None, self._store is None

@@ -15,8 +15,11 @@ from sluicegate.process import messages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sluicegate.clock import Clock
     from sluicegate.journey.authenticate.keyring import Keyring
 
+USED_S = 10.0
+"""Between tellings of which keys were used."""
 ANSWER_S = 2.0
 """For an answer. The store's own time-outs are shorter, so this means that something hangs."""
 
@@ -44,6 +47,20 @@ def forget(keyring: Keyring, forget: messages.Forget) -> None:
         keyring.forget_consumers(forget.consumers)
     if forget.teams:
         keyring.forget_teams(forget.teams)
+
+
+async def tell_used(keyring: Keyring, clock: Clock, tell: Callable[[dict[str, int]], None]) -> None:
+    """Tell now and then which keys were used, until cancelled."""
+    while True:
+        await clock.sleep(USED_S)
+        await drain_used(keyring, tell)
+
+
+async def drain_used(keyring: Keyring, tell: Callable[[dict[str, int]], None]) -> None:
+    """Tell which keys were used until all are told, letting requests through in between."""
+    while used := keyring.used():
+        tell(used)
+        await asyncio.sleep(0)
 
 
 class Seeking:

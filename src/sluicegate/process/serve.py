@@ -22,7 +22,6 @@ from sluicegate.process.signals import Stopping, install
 from sluicegate.process.slot import Timings
 from sluicegate.process.sockets import address_of, bind
 from sluicegate.process.watch import Watch
-from sluicegate.settings.store import NO_STORE
 from sluicegate.snapshot.last_good import LastGood
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Setup:
     @property
     def stores(self) -> bool:
         """Whether there is a store beside the file."""
-        return self.settings.store.url != NO_STORE
+        return self.settings.store.exists
 
 
 async def serve(path: Path, *, terminal: bool, timings: Timings | None = None) -> int:

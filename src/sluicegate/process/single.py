@@ -19,11 +19,11 @@ from sluicegate.process.drain import unless
 from sluicegate.process.fitting import together
 from sluicegate.process.health import HealthView
 from sluicegate.process.reload import Reloader
+from sluicegate.process.seeking import drain_used, tell_used
 from sluicegate.process.seeking import forget as forget_keys
 from sluicegate.process.status import Phase, Status, WorkerStatus, is_live, is_ready
 from sluicegate.process.store_side import StoreSide, management_front
 from sluicegate.process.verdict import faults_of
-from sluicegate.process.worker import USED_S
 from sluicegate.snapshot.document import Resources
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.upstream.health.checker import Checker
@@ -98,7 +98,7 @@ class Single:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._store is not None:
-                await self._say_used(self._store)
+                await drain_used(self._plane.keyring, self._store.used)
                 await self._store.close()
             self._checker.close()
             await self._plane.close()
@@ -120,8 +120,10 @@ class Single:
             beside = [
                 group.create_task(self.reloader.run()),
                 group.create_task(self._run_stored()),
-                group.create_task(self._tell_used()),
             ]
+            if self._store is not None:
+                used = tell_used(self._plane.keyring, setup.clock, self._store.used)
+                beside.append(group.create_task(used))
             on_ready()
             await setup.stopping.asked.wait()
             for task in beside:
@@ -203,17 +205,6 @@ class Single:
             await self._news.wait()
             for fault in await self._run_both():
                 self._log.error("what is stored is refused", path=fault.path, why=fault.message)
-
-    async def _tell_used(self) -> None:
-        while True:
-            await self._setup.clock.sleep(USED_S)
-            if self._store is not None:
-                await self._say_used(self._store)
-
-    async def _say_used(self, store: StoreSide) -> None:
-        while used := self._plane.keyring.used():
-            store.used(used)
-            await asyncio.sleep(0)
 
     def _make_store_side(self) -> StoreSide | None:
         """Make the store's side of this replica, where there is a store."""

@@ -15,7 +15,6 @@ from sluicegate.admin.actuator import Actuator
 from sluicegate.admin.front import Front
 from sluicegate.admin.hosts import Hosts
 from sluicegate.errors import ConfigError, Fault, StoreAway
-from sluicegate.settings.store import NO_STORE
 
 if TYPE_CHECKING:
     from sluicegate.admin.actuator import Info
@@ -133,5 +132,5 @@ class StoreSide:
 def management_front(settings: Settings, replica: Described, info: Info) -> Front:
     """Return what the management port serves; the admin API is opened once there is a keeper."""
     listen = settings.management.listen
-    expected = settings.store.url != NO_STORE
-    return Front(Actuator(replica, info, listen), None, Hosts(listen), expected=expected)
+    actuator = Actuator(replica, info, listen)
+    return Front(actuator, None, Hosts(listen), expected=settings.store.exists)

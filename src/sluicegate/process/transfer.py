@@ -6,14 +6,14 @@ receiver    Inbox.take(message) → the configuration, once it is complete
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
 from sluicegate.model.units import decode_hook, encode_hook
 from sluicegate.process.messages import AnyMessage, Begin, Drop, End, Message, Put
 from sluicegate.settings import Settings
-from sluicegate.snapshot.document import Kind, Resources
+from sluicegate.snapshot.document import Kind, Resources, peppers_of
 
 
 def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterator[Message]:
@@ -23,8 +23,9 @@ def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterat
     """
     known = previous.items if previous is not None else {}
     yield Begin(wanted.revision, previous is None)
-    if known and _peppers(known) != _peppers(wanted.items):
-        yield from (Drop("pepper", name) for name, _ in _peppers(known))
+    had = {} if previous is None else peppers_of(previous)
+    if list(had.items()) != list(peppers_of(wanted).items()):
+        yield from (Drop("pepper", name) for name in had)
         known = {key: raw for key, raw in known.items() if key[0] != "pepper"}
     for key, raw in wanted.items.items():
         if known.get(key) != raw:
@@ -33,10 +34,6 @@ def frames(previous: Resources | None, wanted: Resources, number: int) -> Iterat
         if key not in wanted.items:
             yield Drop(*key)
     yield End(number)
-
-
-def _peppers(items: Mapping[tuple[Kind, str], bytes]) -> list[tuple[str, bytes]]:
-    return [(name, raw) for (kind, name), raw in items.items() if kind == "pepper"]
 
 
 def services_of(resources: Resources) -> Resources:

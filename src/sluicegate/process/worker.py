@@ -21,7 +21,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import drain, messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.health import HealthView
-from sluicegate.process.seeking import Seeking, forget
+from sluicegate.process.seeking import Seeking, drain_used, forget, tell_used
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import Inbox, unpack_settings
 from sluicegate.process.verdict import faults_of
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from sluicegate.upstream.health.news import News
 
 STDOUT = 1
-USED_S = 10.0
-"""How often management is told which keys were used."""
 
 
 class Worker:
@@ -61,7 +59,7 @@ class Worker:
             self._health,
             tell=lambda news: channel.send(messages.Told(news)),
             crew=Crew(len(start.sockets), start.slot),
-            keys=self._seeking,
+            keys=self._seeking if self.settings.store.exists else None,
         )
         self._missed: list[News] = []
         self._sockets = [socket.socket(fileno=number) for number in start.sockets]
@@ -70,7 +68,7 @@ class Worker:
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._cut = asyncio.Event()
         self._leaving: asyncio.Task[None] | None = None
-        work = (self._beat(), self._work(), self._tell_used())
+        work = (self._beat(), self._work(), tell_used(self._plane.keyring, clock, self._say_used))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     def on_message(self, message: messages.AnyMessage) -> None:
@@ -139,15 +137,8 @@ class Worker:
             self._channel.send(self._state())
             await self._clock.sleep(self._start.beat_s)
 
-    async def _tell_used(self) -> None:
-        while True:
-            await self._clock.sleep(USED_S)
-            await self._say_used()
-
-    async def _say_used(self) -> None:
-        while used := self._plane.keyring.used():
-            self._channel.send(messages.Used(used))
-            await asyncio.sleep(0)
+    def _say_used(self, used: dict[str, int]) -> None:
+        self._channel.send(messages.Used(used))
 
     def _state(self) -> messages.Beat:
         return messages.Beat(
@@ -202,7 +193,7 @@ class Worker:
         await drain.finish(self._plane, sockets, how.deadline_s, self._clock, self._cut)
         for sock in sockets:
             sock.close()
-        await self._say_used()
+        await drain_used(self._plane.keyring, self._say_used)
         self.done.set()
 
 

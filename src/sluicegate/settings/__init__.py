@@ -13,6 +13,7 @@ from msgspec import Meta
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration, Size
 from sluicegate.settings.store import Secret, Store
+from sluicegate.settings.tls import TlsFiles
 
 Address = Annotated[
     str,
@@ -166,16 +167,8 @@ class Admin(Resource, frozen=True, kw_only=True):
     ] = False
 
 
-class StateTls(Resource, frozen=True, kw_only=True):
+class StateTls(TlsFiles, frozen=True, kw_only=True):
     """TLS 1.2 or newer towards the state. The server's certificate and name are verified."""
-
-    ca: Annotated[
-        str | None, Meta(description="PEM file of authorities; without it, the system's.")
-    ] = None
-    certificate: Annotated[
-        str | None, Meta(description="PEM file of our certificate, where the server asks for one.")
-    ] = None
-    key: Annotated[str | None, Meta(description="PEM file of its private key.")] = None
 
 
 class State(Resource, frozen=True, kw_only=True):

@@ -8,27 +8,26 @@ from msgspec import Meta
 
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration
-
-NO_STORE = "none"
-"""The `url` of no store at all."""
+from sluicegate.settings.tls import TlsFiles
 
 Secret = Annotated[str, Meta(min_length=1)]
+SecretName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9_-]{1,32}$(?!\n)",
+        extra={"expected": "up to 32 of `a-z`, `0-9`, `_` and `-`"},
+    ),
+]
+"""What peppers and master keys are called."""
 
 
-class StoreTls(Resource, frozen=True, kw_only=True):
+class StoreTls(TlsFiles, frozen=True, kw_only=True):
     """TLS towards PostgreSQL. The server's certificate and name are verified."""
 
     mode: Annotated[
         Literal["auto", "verify", "off"],
         Meta(description="`auto`: `verify`, and `off` on this machine (loopback, Unix sockets)."),
     ] = "auto"
-    ca: Annotated[
-        str | None, Meta(description="PEM file of authorities; without it, the system's.")
-    ] = None
-    certificate: Annotated[
-        str | None, Meta(description="PEM file of our certificate, where the server asks for one.")
-    ] = None
-    key: Annotated[str | None, Meta(description="PEM file of its private key.")] = None
 
 
 class Store(Resource, frozen=True, kw_only=True):
@@ -69,13 +68,7 @@ class Store(Resource, frozen=True, kw_only=True):
     ] = 200
     master_keys: Annotated[
         dict[
-            Annotated[
-                str,
-                Meta(
-                    pattern=r"^[a-z0-9_-]{1,32}$(?!\n)",
-                    extra={"expected": "up to 32 of `a-z`, `0-9`, `_` and `-`"},
-                ),
-            ],
+            SecretName,
             Annotated[
                 str,
                 Meta(
@@ -90,6 +83,11 @@ class Store(Resource, frozen=True, kw_only=True):
             "is none, one is made in `data_dir`."
         ),
     ] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a store at all."""
+        return self.url != "none"
 
     def __repr__(self) -> str:
         """Show what is no secret."""

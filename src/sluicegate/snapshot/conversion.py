@@ -15,8 +15,9 @@ from sluicegate.model.plan import Plan
 from sluicegate.model.route import Match, PolicyUse, Route
 from sluicegate.model.service import Service, Target
 from sluicegate.model.team import Team
+from sluicegate.settings.store import SecretName
 from sluicegate.snapshot import files
-from sluicegate.snapshot.document import Document, Name, Pepper, PepperName
+from sluicegate.snapshot.document import Document, Name, Pepper
 from sluicegate.snapshot.faults import convert_or_explain, salvage
 from sluicegate.snapshot.uses import Uses
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.places import Place
     from sluicegate.snapshot.policies import PolicyCatalog
 
-NAMES: Final = {"peppers": PepperName}
+NAMES: Final = {"peppers": SecretName}
 
 T = TypeVar("T")
 R = TypeVar("R", Plan, Route)

@@ -15,6 +15,7 @@ from sluicegate.model.route import PolicyUse, Route
 from sluicegate.model.service import Service
 from sluicegate.model.team import Team
 from sluicegate.settings import Settings
+from sluicegate.settings.store import SecretName  # noqa: TC001 - msgspec reads it
 
 Kind = Literal["service", "plan", "team", "consumer", "pepper", "route", "policies"]
 
@@ -24,13 +25,6 @@ Name = Annotated[
     Meta(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$(?!\n)",
         extra={"expected": "up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"},
-    ),
-]
-PepperName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9_-]{1,32}$(?!\n)",
-        extra={"expected": "up to 32 of `a-z`, `0-9`, `_` and `-`"},
     ),
 ]
 Pepper = Annotated[str, Meta(min_length=32)]
@@ -53,7 +47,7 @@ class Document(Settings, frozen=True, kw_only=True):
     ] = {}
     consumers: Annotated[dict[Name, Consumer], Meta(description="Who calls, by name.")] = {}
     peppers: Annotated[
-        dict[PepperName, Pepper],
+        dict[SecretName, Pepper],
         Meta(
             description="Secrets that keys are hashed under, by name; 32 bytes or more, "
             "by reference: `${env:…}`, `${file:…}`.",
@@ -105,6 +99,12 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
 def _sized(part: bytes) -> bytes:
     return len(part).to_bytes(4, "big") + part
+
+
+def peppers_of(resources: Resources) -> dict[str, str]:
+    """Return the peppers by name, in their order: the first is for what is made from now on."""
+    items = resources.items.items()
+    return {name: decode("pepper", raw) for (kind, name), raw in items if kind == "pepper"}
 
 
 def encode(value: object) -> bytes:

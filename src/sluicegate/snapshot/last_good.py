@@ -6,9 +6,9 @@ line says where relative paths start. It is a file that `sluicegate run` takes.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
+
+from sluicegate.store.private_file import private_folder, replace
 
 NAME = "last-good.yml"
 
@@ -25,30 +25,9 @@ class LastGood:
 
         Raises OSError, and then the old one is still there.
         """
-        folder = self.path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes the file with mode 0600.
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(source)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync_folder(folder)
+        private_folder(self.path.parent)
+        replace(self.path, source)
 
     def kept(self) -> bool:
         """Whether there is one."""
         return self.path.is_file()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

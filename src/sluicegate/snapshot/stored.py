@@ -33,6 +33,13 @@ SECTIONS: Final[Mapping[Kind, str]] = {
     "policies": "policies",
 }
 """Where in a document the resources of a kind stand."""
+PLURALS: Final[Mapping[str, str]] = {
+    **{str(kind): section for kind, section in SECTIONS.items()},
+    "key": "keys",
+    "secret": "secrets",
+    "token": "tokens",
+}
+"""What everything that is stored is called in paths, and at the root of a document."""
 KINDS: Final[Mapping[str, Kind]] = {section: kind for kind, section in SECTIONS.items()}
 FUSED: Final[tuple[Kind, ...]] = ("service", "policies", "plan", "team", "route")
 """Kinds that are stored and run beside those of a file; none names one of a later kind."""

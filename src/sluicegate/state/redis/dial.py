@@ -16,8 +16,8 @@ from sluicegate.state.redis.resp import Trouble, command
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.metrics import HistogramCell
-    from sluicegate.settings import State, StateTls
-    from sluicegate.settings.store import StoreTls
+    from sluicegate.settings import State
+    from sluicegate.settings.tls import TlsFiles
     from sluicegate.state.redis.address import Endpoint
     from sluicegate.state.redis.connection import Owner
 
@@ -114,7 +114,7 @@ class Dial:
             raise StateAway(_refusal(Trouble(answer)))
 
 
-def tls_context(tls: StateTls | StoreTls | None, place: str) -> ssl.SSLContext:
+def tls_context(tls: TlsFiles | None, place: str) -> ssl.SSLContext:
     """Make the context for what is set at `place`. Raises ConfigError that names each bad file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
