@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from sluicegate.errors import ConfigError
 from sluicegate.model.units import Duration
@@ -52,6 +55,38 @@ def test_a_file_is_written_ahead_and_safely(tmp_path: Path) -> None:
     settings = file_settings(tmp_path, timeout=Duration(3))
     found = run(ask(settings, *(f"PRAGMA {name}" for name in pragmas)))
     assert found == ["wal", 2, 1, 3000]
+
+
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> list[Any]:
+        settings = file_settings(folder)
+        return await asyncio.gather(*(ask(settings, "PRAGMA journal_mode") for _ in range(8)))
+
+    for turn in range(20):
+        assert run(scenario(tmp_path / str(turn))) == [["wal"]] * 8
+
+
+def test_opening_again_leaves_the_locks_of_this_process(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = file_settings(tmp_path, timeout=Duration(0.1))
+        holder = open_engine(settings)
+        async with holder.connect() as connection:
+            await connection.execute(text("PRAGMA locking_mode = EXCLUSIVE"))
+            await connection.execute(text("CREATE TABLE counts (n INTEGER)"))
+            await connection.commit()
+            with pytest.raises(OperationalError, match="locked"):
+                await ask(settings, "SELECT 1")
+            await asyncio.to_thread(another_process_is_refused, tmp_path / "data/sluicegate.db")
+        await holder.dispose()
+
+    run(scenario())
+
+
+def another_process_is_refused(file: Path) -> None:
+    reads = "sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT * FROM counts')"
+    code = f"import sqlite3, sys; {reads}"
+    done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, check=False)
+    assert b"database is locked" in done.stderr
 
 
 def test_whoever_writes_is_alone_from_the_beginning_and_readers_go_on(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ write, where it would be an error.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from sqlalchemy import Connection
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from sluicegate.settings import Settings
@@ -37,6 +39,8 @@ LINKS: Final = "sluicegate_links"
 SHARE: Final = 0.8
 """Part of the timeout after which the server ends a statement, and after which no connection of the
 pool is waited for. Where the whole has passed without that, the server is lost."""
+OPENERS: Final = 20
+"""So often a new file may be found locked by others who open it for the first time, too."""
 
 
 class Link(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says nothing of its types
@@ -140,7 +144,8 @@ def _sqlite(file: Path, store: Store) -> AsyncEngine:
     def on_connect(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        _write_ahead(cursor)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -154,7 +159,29 @@ def _sqlite(file: Path, store: Store) -> AsyncEngine:
     return engine
 
 
+def _write_ahead(cursor: DBAPICursor) -> None:
+    """Have the file written ahead; raises the driver's error where it stays locked.
+
+    The switch is done once in a file's life, and SQLite does not wait for its locks. Where somebody
+    else is at it, we wait as writers do and look again.
+    """
+    for _ in range(OPENERS):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
+
+
 def _make_private(file: Path) -> None:
-    """Make folder and file ours alone; SQLite's own files beside it take the file's mode."""
+    """Make folder and file ours alone; SQLite's own files beside it take the file's mode.
+
+    A file that is there is not touched: closing it would end the locks that SQLite has on it for
+    this process.
+    """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
