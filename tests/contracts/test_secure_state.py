@@ -54,7 +54,7 @@ def settings(server: TlsValkey, **more: Any) -> dict[str, Any]:
 
 
 def does_all(state: Counting) -> None:
-    """Take, settle, hold a slot and let it go, borrow, and be seen."""
+    """Take, settle, hold a slot and let it go, borrow, be seen, and leave a mark."""
     ask, slot = Ask(TOKENS, "ada", 10), Ask(AT_ONCE, "ada")
     before = state.call(state.state.take([ask], "t1")).outcomes[0].remaining
     state.call(state.state.settle([ask], "t1", [4]))
@@ -66,6 +66,8 @@ def does_all(state: Counting) -> None:
     assert state.call(state.state.lend(loan, [5], "b1"))[0].granted == 5
     state.call(state.state.give_back(loan, "b1", [2]))
     assert state.call(state.state.present("worker-1")).workers >= 1
+    state.call(state.state.mark({"tired": 60_000}))
+    assert state.call(state.state.marks(["tired"]))[0] > 0
 
 
 def test_over_tls_an_acl_user_counts(server: TlsValkey) -> None:

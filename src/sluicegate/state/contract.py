@@ -10,7 +10,7 @@ takes under a `ticket`, a text that no other request uses; giving back twice cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 NEVER: Final = -1
@@ -215,6 +215,15 @@ class LimitState(Protocol):
 
     async def present(self, worker: str) -> Crew:
         """Say that `worker` is alive, and learn who is. Asked every second."""
+
+    async def mark(self, lives_ms: Mapping[str, int]) -> None:
+        """Leave marks for all who use the state: by name, how many milliseconds each lives.
+
+        A mark that is there and lives longer stays as it is.
+        """
+
+    async def marks(self, names: Sequence[str]) -> list[int]:
+        """Return for how many more milliseconds each mark lives, 0 for those that are not there."""
 
     def close(self) -> None:
         """Let go of timers and connections."""

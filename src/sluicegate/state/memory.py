@@ -7,7 +7,7 @@ subject, whatever number of limits a place has.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sluicegate.state.contract import (
@@ -20,6 +20,7 @@ from sluicegate.state.contract import (
 )
 from sluicegate.state.due import Due
 from sluicegate.state.entries import Entry, Holders
+from sluicegate.state.marks import Marks
 from sluicegate.state.records import NOTHING, Record, Records
 from sluicegate.state.wish import LEAST_US, Wish
 
@@ -78,6 +79,7 @@ class MemoryState:
         self._holders: dict[str, dict[str, Holders]] = {}
         self._due = Due(clock)
         self._records = Records()
+        self._marks = Marks()
         self._told = 0
         self.epoch = secrets.token_hex(8)
         self._keys = metrics.family(
@@ -180,6 +182,14 @@ class MemoryState:
     async def present(self, worker: str) -> Crew:  # noqa: ARG002 - there is no other
         """Return a crew of one."""
         return Crew(1, 0)
+
+    async def mark(self, lives_ms: Mapping[str, int]) -> None:
+        """Leave marks. Never waits."""
+        self._marks.mark(lives_ms, self._clock.wall_us())
+
+    async def marks(self, names: Sequence[str]) -> list[int]:
+        """Return for how many more milliseconds each mark lives."""
+        return self._marks.left_ms(names, self._clock.wall_us())
 
     def close(self) -> None:
         """Stop sweeping."""

@@ -65,6 +65,12 @@ def other_primary(nodes: Cluster, person: str) -> Valkey:
     return next(at for at in (owner(nodes, p) for p in PEOPLE) if at is not here)
 
 
+def test_marks_are_left_with_one_node_and_found_there(state: Counting) -> None:
+    state.call(state.state.mark({"a": 60_000, "b": 60_000}))
+    lives = state.call(state.state.marks(["a", "c", "b"]))
+    assert [life_ms > 0 for life_ms in lives] == [True, False, True]
+
+
 def test_each_subject_is_counted_by_the_node_that_has_its_slot(
     nodes: Cluster, state: Counting
 ) -> None:

@@ -120,6 +120,13 @@ def test_takes_go_to_the_primary_that_sentinels_name(
     assert leads(state, deployment.primary().port)
 
 
+def test_marks_are_left_with_the_primary(state: Counting) -> None:
+    state.call(state.state.mark({"a": 60_000}))
+    assert (
+        state.call(state.state.marks(["a", "b"]))[1] == 0 < state.call(state.state.marks(["a"]))[0]
+    )
+
+
 def test_one_sentinel_of_those_written_is_enough(deployment: Sentineled) -> None:
     alive = deployment.sentinels[0].port
     with counting(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{alive}/{PRIMARY}") as state:

@@ -6,7 +6,7 @@ The wire form of each script is the comment at the top of its file in `state/scr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -145,6 +145,19 @@ class Commands:
         """Write that a worker is alive. The key has no place, so it is no limit's."""
         key = b"%b:{%b}" % (self._namespace.encode(), tag)
         return call(script, [key], [NOTHING, bulk(worker.encode())])
+
+    def mark(self, script: Script, tag: bytes, lives_ms: Mapping[str, int]) -> bytes:
+        """Write which names are marked, for how long. The key has no place, so it is no limit's."""
+        key = b"%b:{%b}" % (self._namespace.encode(), tag)
+        arguments = [NOTHING]
+        for name, life_ms in lives_ms.items():
+            arguments += [bulk(name.encode()), number(life_ms)]
+        return call(script, [key], arguments)
+
+    def marks(self, script: Script, tag: bytes, names: Sequence[str]) -> bytes:
+        """Write which names are asked for."""
+        key = b"%b:{%b}" % (self._namespace.encode(), tag)
+        return call(script, [key], [NOTHING, *(bulk(name.encode()) for name in names)])
 
     def _for_each(
         self, script: Script, part: Part, ticket: str, expire_ms: int, *, recorded: bool

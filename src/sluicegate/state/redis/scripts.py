@@ -28,7 +28,7 @@ class Script:
 
 
 def script(name: str) -> Script:
-    """Read a script: take, settle, refresh, lend, give_back, merge, totals or present."""
+    """Read a script of `state/scripts/`, by its name: `take`, `settle`, `present` and so on."""
     body = _text(name)
     parts = [_text("time"), body]
     if "part(" in body:

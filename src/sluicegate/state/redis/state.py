@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import StateAway
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PRESENT: Final = b"workers"
 """The hash tag of the key at which workers say that they are alive."""
+MARKS: Final = b"marks"
+"""The hash tag of the key of all marks: few, and looked at together."""
 BLOCK_NUMBERS: Final = 7
 """In the reply of `lend`, per limit."""
 
@@ -41,6 +43,8 @@ class RedisState:
         "_counts",
         "_give_back",
         "_lend",
+        "_mark",
+        "_marks",
         "_nodes",
         "_present",
         "_refresh",
@@ -62,6 +66,8 @@ class RedisState:
         self._lend = script("lend")
         self._give_back = script("give_back")
         self._present = script("present")
+        self._mark = script("mark")
+        self._marks = script("marks")
         # A part may be refused, and another one given back, after as many deadlines each.
         slowest_ms = int(2 * (1 + MOST_STEPS) * timeout_s * 1000)
         self._commands = Commands(namespace, self._take, max(GIVEN_BACK_WITHIN_MS, slowest_ms))
@@ -144,6 +150,17 @@ class RedisState:
         written = self._commands.present(self._present, PRESENT, worker)
         reply = await self._caller.call(PRESENT, written, self._present)
         return Crew(reply[0], reply[1])
+
+    async def mark(self, lives_ms: Mapping[str, int]) -> None:
+        """Leave marks. Raises StateAway."""
+        written = self._commands.mark(self._mark, MARKS, lives_ms)
+        await self._caller.call(MARKS, written, self._mark)
+
+    async def marks(self, names: Sequence[str]) -> list[int]:
+        """Return for how many more milliseconds each mark lives. Raises StateAway."""
+        written = self._commands.marks(self._marks, MARKS, names)
+        reply = await self._caller.call(MARKS, written, self._marks, tells=False)
+        return [int(life_ms) for life_ms in reply]
 
     async def _take_all(self, asks: Sequence[Ask], ticket: str) -> Verdict:
         parts = self._parts(asks, [ask.cost for ask in asks])
