@@ -10,7 +10,7 @@ from sluicegate.metrics import Metrics
 from support.admin import Desk
 from support.mock_clock import MockClock
 
-NAMED = ["services", "routes", "plans", "teams", "consumers"]
+NAMED = ["services", "providers", "models", "routes", "plans", "teams", "consumers"]
 
 
 def paths() -> dict[str, PathItem]:

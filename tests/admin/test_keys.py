@@ -66,12 +66,14 @@ def test_what_a_key_may_do_is_checked(tmp_path: Path) -> None:
                 {"expires": "tomorrow"},
                 {"expires": "2001-01-01T00:00:00Z"},
                 {"scopes": ["a b"]},
+                {"models": ["a*b"]},
             ):
                 answer = await ask.post("/keys", json={"consumer": "filed", **wrong})
                 assert answer.status_code == 422, (wrong, answer.text)
                 assert next(iter(wrong)) in answer.text
             assert (await ask.get("/keys")).json()["items"] == []
             right = {"ip_ranges": ["10.0.0.0/8"], "methods": ["GET"], "routes": ["a*"]}
+            right["models"] = ["gpt-*", "proxy/openai"]
             assert (await ask.key("filed", **right))["spec"] == {"consumer": "filed", **right}
 
     run(story())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ def test_names_in_paths_and_unknown_fields_are_as_strict_as_the_handlers(tmp_pat
     found = schema(tmp_path)
     (name,) = found["paths"]["/admin/v1/routes/{name}"]["get"]["parameters"]
     assert name["schema"]["pattern"].startswith("^[A-Za-z0-9_]")
+    assert not re.match(name["schema"]["pattern"], "gpt-*")
+    (name,) = found["paths"]["/admin/v1/models/{name}"]["get"]["parameters"]
+    assert re.match(name["schema"]["pattern"], "gpt-*")
     assert found["components"]["schemas"]["TokenSpec"]["additionalProperties"] is False
 
 

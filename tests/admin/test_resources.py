@@ -95,6 +95,29 @@ def test_other_names_are_refused_and_never_found(tmp_path: Path, name: str) -> N
     run(story())
 
 
+def test_models_and_providers_are_kept_as_all_else_is(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with api(tmp_path) as ask:
+            lost = await ask.put("/models/gpt-*", json={"deployments": [{"provider": "own"}]})
+            assert list(faults(lost)) == ["models.gpt-*.deployments[0].provider"]
+            own = {"kind": "openai_compatible", "url": "http://10.0.0.9:1/v1"}
+            await ask.made("/providers/own", own)
+            made = await ask.put("/models/gpt-*", json={"deployments": [{"provider": "own"}]})
+            assert made.status_code == 201
+            assert (await ask.get(made.headers["location"])).json()["name"] == "gpt-*"
+            await ask.made("/models/*", {"deployments": [{"provider": "own"}]})
+            named = await ask.get("/models", params={"limit": 1, "after": "*"})
+            assert [item["name"] for item in named.json()["items"]] == ["gpt-*"]
+            starred = await ask.put("/providers/o*", json=own)
+            assert list(faults(starred)) == ["providers.o*"]
+            assert "models.*.deployments[0].provider" in faults(await ask.delete("/providers/own"))
+            both = {"resources": {"models": {}, "providers": {}}, "prune": True}
+            applied = await ask.post("/apply", json=both)
+            assert len(applied.json()["changes"]) == 3
+
+    run(story())
+
+
 def test_faults_are_told_by_their_paths(tmp_path: Path) -> None:
     async def story() -> None:
         async with api(tmp_path) as ask:

@@ -12,6 +12,7 @@ GIVEN: dict[str, Any] = {
     "consumer": "acme",
     "scopes": ["orders:read"],
     "routes": ["orders-*", "users"],
+    "models": ["gpt-*"],
     "methods": ["GET"],
     "ip_ranges": ["10.0.0.0/8", "2001:db8::/32"],
     "expires": "2027-01-31T00:00:00Z",
@@ -50,6 +51,8 @@ def test_a_team_chooses_no_plan_no_limits_and_no_scopes(kind: str, field: str, v
     "change",
     [
         {"routes": []},
+        {"models": []},
+        {"models": ["gpt-*", "claude"]},
         {"routes": None},
         {"routes": ["*"]},
         {"routes": ["orders-1", "user"]},

@@ -28,6 +28,17 @@ def test_a_name_is_up_to_128_plain_characters(name: str) -> None:
         assert good
 
 
+def test_a_name_of_a_model_may_end_in_a_star() -> None:
+    for name in ("gpt-4o", "gpt-*", "*", "a" * 128 + "*"):
+        check_name("model", name)
+    for name in ("g*t", "**", "", "a b", "a" * 129):
+        with pytest.raises(Invalid) as caught:
+            check_name("model", name)
+        assert caught.value.faults[0].message.endswith("and `*` only at the end")
+    with pytest.raises(Invalid):
+        check_name("provider", "gpt-*")
+
+
 def test_policies_have_no_name() -> None:
     check_name("policies", "")
     with pytest.raises(Invalid):

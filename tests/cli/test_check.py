@@ -46,6 +46,17 @@ def test_a_right_configuration_is_summed_up(file: Path) -> None:
     assert result.stdout.startswith(f"{file}: no faults. {counts}; revision ")
 
 
+def test_models_are_counted_where_there_are_any_and_their_keys_not_printed(file: Path) -> None:
+    file.write_text(
+        "providers: {p: {kind: openai, key: hunter2-hunter2}}\n"
+        "models: {m: {deployments: [{provider: p}]}, n: {deployments: [{provider: p}]}}\n" + GOOD
+    )
+    printed = check(file).stdout
+    assert "0 consumers, 1 provider, 2 models; revision" in printed
+    file.write_text("providers: {p: {kind: hunter, key: hunter2-hunter2, region: 'A B'}}\n" + GOOD)
+    assert "hunter2" not in check(file).output
+
+
 def test_faults_can_be_had_as_json(file: Path) -> None:
     file.write_text(BAD)
     result = check(file, "--json")

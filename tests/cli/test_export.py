@@ -16,7 +16,11 @@ services: {a: {targets: [{url: 'http://127.0.0.1:1', weight: 2}]}}
 plans: {free: {policies: [{rate_limit: {allow: [10/minute], by: consumer}}]}}
 teams: {blue: {plan: free, description: 'yes'}}
 consumers: {acme/shop: {team: blue, description: "1e5: ünï\\n"}}
-routes: {x: {match: {path: '/x', headers: {x-a: "on"}}, service: a}}
+providers: {own: {kind: openai_compatible, url: 'http://127.0.0.1:1/v1'}}
+models: {'gpt-*': {deployments: [{provider: own, model: 'openai/*'}]}}
+routes:
+  x: {match: {path: '/x', headers: {x-a: "on"}}, service: a}
+  ai: {match: {path: '/v1/**'}, ai: {proxy: [own]}}
 policies: [{metrics: {}}]
 """
 

@@ -35,11 +35,13 @@ def test_a_key_has_the_rights_that_it_is_given(gateway: Administered, acme: str)
     made = gateway.said(
         "key", "create", "--consumer", acme, "--description", "of a job", "--route", "orders/*",
         "--route", "x", "--method", "GET", "--ip-range", "10.0.0.0/8",
+        "--model", "gpt-*",
         "--expires", "2100-01-31T02:00:00+02:00",
     )  # fmt: skip
     assert made["spec"] == {
         "consumer": acme, "description": "of a job", "routes": ["orders/*", "x"],
         "methods": ["GET"], "ip_ranges": ["10.0.0.0/8"], "expires": "2100-01-31T00:00:00Z",
+        "models": ["gpt-*"],
     }  # fmt: skip
 
 

@@ -59,6 +59,34 @@ def test_fields_are_set_and_taken_out(gateway: Administered) -> None:
     assert spec == {"targets": [TARGET], "timeouts": {"total": "9s"}}
 
 
+def test_providers_and_models_have_their_columns(gateway: Administered) -> None:
+    url = "http://127.0.0.1:1/v1"
+    gateway.lines("provider", "set", "own", "kind=openai_compatible", f"url={url}")
+    deployment = "deployments=[{provider: own, model: 'openai/*'}, {provider: own}]"
+    gateway.lines("model", "set", "gpt-*", deployment, "balance=least_busy")
+    assert gateway.lines("provider", "list")[1].split()[:3] == ["own", "openai_compatible", url]
+    assert gateway.lines("model", "list")[1].split()[:4] == [
+        "gpt-*", "own/openai/*,", "own", "least_busy",
+    ]  # fmt: skip
+    shown = yaml.safe_load("\n".join(gateway.lines("model", "show", "gpt-*")))
+    assert list(shown["models"]) == ["gpt-*"]
+    assert gateway.run("provider", "delete", "own").exit_code == Exit.REFUSED
+    gateway.lines("model", "delete", "gpt-*")
+    gateway.lines("provider", "delete", "own")
+
+
+def test_a_key_of_a_provider_is_kept_as_a_secret(gateway: Administered) -> None:
+    plain = gateway.run("provider", "set", "openai", "kind=openai", "key=hunter2-hunter2")
+    assert plain.exit_code == Exit.REFUSED
+    assert "providers.openai.key" in plain.stderr
+    assert "hunter2" not in plain.output
+    gateway.run("secret", "set", "openai", stdin="hunter2-hunter2")
+    gateway.lines("provider", "set", "openai", "kind=openai", "key=${secret:openai}")
+    assert gateway.said("provider", "show", "openai")["spec"]["key"] == "${secret:openai}"
+    assert "hunter2" not in gateway.run("export").output
+    assert gateway.run("secret", "delete", "openai").exit_code == Exit.CONFLICT
+
+
 def test_a_file_takes_the_place_of_the_whole(gateway: Administered, tmp_path: Path) -> None:
     gateway.lines("team", "set", "whole", "description=x")
     (tmp_path / "team.yml").write_text("{}\n")

@@ -47,12 +47,13 @@ class House:
         self.compiler = Compiler(
             cast("Any", SimpleNamespace(find=self.find)),
             parts(MockClock()),
-            cast("Any", self.make_service),
+            cast("Any", SimpleNamespace(service=self.make_service, provider=None)),
             route_stage=self.route_stage,
             second_half=self.second_half,
             dispatch=self.dispatch,
             nest=nest,
             limiter=self.limiter,
+            ai=cast("Any", None),
         )
 
     def limiter(self, rules: Sequence[Any]) -> Any:

@@ -65,3 +65,22 @@ def test_relative_paths_start_at_the_folder() -> None:
     service = {"targets": ["https://a:1"], "tls": {"ca": "ca.pem"}}
     document, _, _ = converted({"services": {"a": service}})
     assert document.services["a"].tls.ca == "/etc/gateway/ca.pem"
+
+
+def test_a_name_of_a_model_may_end_in_a_star() -> None:
+    deployment = {"deployments": [{"provider": "p"}]}
+    names = ["gpt-4o", "gpt-*", "*", "meta-llama/Llama-3:70b@1"]
+    document, _, faults = converted({"models": dict.fromkeys(names, deployment)})
+    assert faults == {}
+    assert list(document.models) == names
+    wrong = ["g*t", "**", "-a", "a b", "a" * 129]
+    assert len(converted({"models": dict.fromkeys(wrong, deployment)})[2]) == len(wrong)
+
+
+def test_of_faulty_providers_and_models_what_is_right_is_kept() -> None:
+    providers = {"p": {"kind": "openai", "region": "Far Away"}, "q": {"url": "http://q"}}
+    models = {"m": {"deployments": [{"provider": "p"}], "balance": "chance"}}
+    document, _, faults = converted({"providers": providers, "models": models})
+    assert list(faults) == ["providers.p.region", "providers.q", "models.m.balance"]
+    assert (document.providers["p"].kind, document.providers["p"].region) == ("openai", None)
+    assert document.models["m"].deployments[0].provider == "p"

@@ -14,6 +14,8 @@ consumers:
   ann: {team: blue, limits: {api: [20/second]}}
   bob: {team: red, plan: free, limits: {api: [30/second]}}
   eve: {}
+providers: {local: {kind: openai_compatible, url: 'http://l:1/v1', dialects: [openai_chat]}}
+models: {'gpt-*': {deployments: [{provider: local}]}}
 routes:
   web: {match: {path: '/web/**', host: [a.org, b.org]}, service: web}
   up: {match: {path: /up}, service: web, policies: [{concurrency: {limit: 2, name: up}}]}
@@ -30,6 +32,8 @@ def test_names_labels_and_plans_of_teams_are_known() -> None:
     assert known.teams == {"blue": "free", "red": None}
     assert list(known.plans) == ["free"]
     assert list(known.peppers) == ["main"]
+    assert known.providers == {"local": ("openai_chat",)}
+    assert list(known.models) == ["gpt-*"]
 
 
 def test_every_situation_that_a_route_takes_is_taken() -> None:

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from sluicegate.model.consumer import Consumer
+from sluicegate.model.model import Deployment, Model
 from sluicegate.model.plan import Plan
+from sluicegate.model.provider import Provider
 from sluicegate.model.route import Match, Route
 from sluicegate.model.service import Pool, Service, Target
 from sluicegate.model.team import Team
@@ -23,6 +25,8 @@ SERVICE = Service(targets=[Target(url="http://a:1")], pool=Pool(idle_timeout=Dur
         ("plan", Plan(policies=[{"cors": {}}])),
         ("consumer", Consumer(plan="p")),
         ("team", Team(plan="p")),
+        ("provider", Provider(kind="openai", key="k", headers={"x-a": "b"})),
+        ("model", Model(deployments=[Deployment(provider="p", allow=["1/second"])])),
         ("pepper", "x" * 32),
         ("policies", [{"cors": {"a": [1]}}]),
     ],

@@ -53,6 +53,13 @@ def test_relative_paths_start_at_the_folder_of_the_file(
     assert str(authority.ca).encode() in found.resources.items["service", "s"]
 
 
+def test_files_of_providers_are_those_of_services(tmp_path: Path, authority: Authority) -> None:
+    text = "providers: {p: {kind: openai_compatible, url: 'https://p', tls: {ca: %s}}}\n"
+    found = loaded(tmp_path, text % authority.ca.name)
+    assert str(authority.ca).encode() in found.resources.items["provider", "p"]
+    assert list(faults(tmp_path, text % "gone.pem")) == ["providers.p.tls.ca"]
+
+
 def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
     text = listener("a.pem", "b.pem", ", client_ca: c.pem") + service("ca: d.pem")
     assert faults(tmp_path, text) == {

@@ -36,6 +36,19 @@ STORED: Stored = {
     ("policies", ""): [{"metrics": {}}],
     ("route", "users"): {"match": {"path": "/users/**"}, "service": "users"},
     ("route", "old"): {"match": {"path": "/old"}, "policies": [{"redirect": {"path": "/web"}}]},
+    ("provider", "own"): {"kind": "openai_compatible", "url": "http://own:1/v1"},
+    ("model", "gpt"): {
+        "deployments": [{"provider": "own", "dialect": "openai_chat"}],
+        "fallbacks": [{"model": "claude"}],
+    },
+    ("model", "claude"): {
+        "deployments": [{"provider": "own"}],
+        "fallbacks": [{"model": "gpt"}],
+    },
+    ("route", "ai"): {
+        "match": {"path": "/v1/**"},
+        "ai": {"models": ["gpt", "claude"], "proxy": ["own"]},
+    },
 }
 ALL = set(STORED)
 
@@ -70,7 +83,9 @@ def test_what_fits_runs_beside_the_file_as_the_file_would_declare_it(fusing: Fus
     assert messages(fused) == {}
     assert fused.resources.items.keys() == file.items.keys() | ALL
     declared = {"services": {"users": STORED["service", "users"]}}
-    declared["routes"] = {"users": STORED["route", "users"], "old": STORED["route", "old"]}
+    declared["providers"] = {"own": STORED["provider", "own"]}
+    for section, kind in (("models", "model"), ("routes", "route")):
+        declared[section] = {name: spec for (of, name), spec in STORED.items() if of == kind}
     same = load_text(json.dumps(declared)).resources
     assert same.items.items() <= fused.resources.items.items()
 
@@ -116,6 +131,37 @@ def test_kinds_that_no_snapshot_holds_are_passed_over(fusing: Fusion) -> None:
             "stage `screen`",
         ),
         ("team", "t", {"plan": "gone"}, "teams.t.plan", "there is no plan `gone`"),
+        ("provider", "p", {"kind": "gone"}, "providers.p.kind", "there is no kind of provider"),
+        ("provider", "p", {"kind": "openai"}, "providers.p.key", "needs it"),
+        (
+            "provider",
+            "p",
+            {"kind": "openai", "key": "sk-plain"},
+            "providers.p.key",
+            "write `${secret:NAME}`",
+        ),
+        (
+            "model",
+            "m",
+            {"deployments": [{"provider": "gone"}]},
+            "models.m.deployments[0].provider",
+            "there is no provider `gone`; expected a name under `providers`",
+        ),
+        (
+            "model",
+            "m",
+            {"deployments": [{"provider": "own", "dialect": "gemini_generate"}]},
+            "models.m.deployments[0].dialect",
+            "`own` does not speak `gemini_generate`",
+        ),
+        (
+            "route",
+            "r",
+            {"match": {}, "ai": {"models": ["gone"]}},
+            "routes.r.ai.models[0]",
+            "there is no model `gone`",
+        ),
+        ("route", "r", {"match": {}, "ai": {}, "service": "web"}, "routes.r.ai", "found a service"),
         ("policies", "", [{"corse": {}}], "policies[0].corse", "did you mean `cors`?"),
         (
             "policies",
@@ -173,6 +219,65 @@ def test_what_names_something_that_is_left_out_is_left_out_too(fusing: Fusion) -
     assert fused.left_out == {
         ("service", "users"), ("plan", "pro"), ("team", "red"), ("route", "users")
     }  # fmt: skip
+
+
+def test_a_provider_that_goes_takes_its_models_with_it_and_the_routes_that_name_them(
+    fusing: Fusion,
+) -> None:
+    stored = {**STORED, ("provider", "own"): {"kind": "gone"}}
+    assert fuse(fusing, stored).left_out == {
+        ("provider", "own"), ("model", "gpt"), ("model", "claude"), ("route", "ai")
+    }  # fmt: skip
+
+
+def falling_back(*pairs: tuple[str, str]) -> Stored:
+    """Return a stored model of each first name that falls back to the second, empty for none."""
+    return {
+        ("model", name): {
+            "deployments": [{"provider": "own"}],
+            "fallbacks": [{"model": to}] if to else [],
+        }
+        for name, to in pairs
+    }
+
+
+def test_models_fall_back_to_each_other_and_to_those_of_the_file(fusing: Fusion) -> None:
+    own = "providers: {own: {kind: openai_compatible, url: 'http://own:1/v1'}}\n"
+    own += "models: {filed: {deployments: [{provider: own}]}}\n"
+    together = falling_back(("a", "b"), ("b", "c"), ("c", "a"), ("d", "filed"))
+    fused = fuse(fusing, together, own)
+    assert messages(fused) == {}
+    assert together.keys() <= fused.resources.items.keys()
+
+
+def test_of_models_that_fall_back_to_each_other_as_many_stay_as_can(fusing: Fusion) -> None:
+    stored = {("provider", "own"): STORED["provider", "own"]}
+    stored |= falling_back(("a", "b"), ("b", "c"), ("c", "gone"), ("d", "e"), ("e", "d"), ("f", ""))
+    fused = fuse(fusing, stored)
+    assert messages(fused) == {
+        f"models.{name}.fallbacks[0].model": f"there is no model `{to}`; expected a name under "
+        "`models`"
+        for name, to in (("a", "b"), ("b", "c"), ("c", "gone"))
+    }
+    assert {name for kind, name in fused.resources.items if kind == "model"} == {"d", "e", "f"}
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("abcdefg"), min_size=1))
+@settings(max_examples=EXAMPLES // 5)
+def test_a_model_is_left_out_exactly_where_its_fallbacks_lead_to_nowhere(
+    fallbacks: dict[str, str],
+) -> None:
+    chains = {name: to for name, to in fallbacks.items() if name != to}
+    stored: Stored = {("provider", "own"): STORED["provider", "own"]}
+    stored |= falling_back(*chains.items())
+    left = {name for kind, name in fuse(Fusion(PolicyCatalog(())), stored).left_out}
+
+    def leads_nowhere(name: str) -> bool:
+        for _ in range(len(chains) + 1):
+            name = chains.get(name, "")
+        return not name
+
+    assert left == {name for name in chains if leads_nowhere(name)}
 
 
 def test_a_route_may_rely_on_a_stored_list_that_answers(fusing: Fusion) -> None:
@@ -253,6 +358,9 @@ def test_a_secret_is_never_in_a_fault(fusing: Fusion) -> None:
         ("route", "a"): {"match": {"path": text, "host": text + ":1"}, "service": "web"},
         ("route", "b"): {"match": {}, "service": text},
         ("plan", "p"): {"policies": [{"rate_limit": {"allow": [text], "by": text}}]},
+        ("provider", "k"): {"kind": text, "key": text, "region": text, "dialects": [text]},
+        ("provider", "o"): {"kind": "openai", "key": text, "url": text, "headers": {text: text}},
+        ("model", "m"): {"deployments": [{"provider": text, "name": text, "allow": [text]}]},
     }
     fused = fuse(fusing, stored)
     assert fused.left_out == stored.keys()
@@ -291,6 +399,9 @@ def test_what_is_stored_but_is_no_json_is_left_out(fusing: Fusion) -> None:
         ("route", {"match": {}, "policies": [{"cors": {"origin": 1}}]}, "policies[0].cors.origin"),
         ("policies", [{"metrics": 3}], "policies[0].metrics"),
         ("team", {"plan": "${env:HOME}"}, "plan"),
+        ("provider", {"kind": "openai", "key": "sk-plain"}, "key"),
+        ("provider", {"kind": "openai", "key": "${env:HOME}"}, "key"),
+        ("model", {"deployments": []}, "deployments"),
         ("team", {"plan": float("nan")}, "plan"),
         ("consumer", {"keys": [{}]}, "keys"),
         ("key", {"plan": "free"}, ""),

@@ -11,7 +11,7 @@ from sluicegate.snapshot.looked_up import StoredKey, read
 from sluicegate.snapshot.ties import Known
 
 HASH = "main:" + "0" * 64
-NOBODY = Known({}, {}, {}, {})
+NOBODY = Known({}, {}, {}, {}, {}, {})
 
 
 def messages(kind: Any, spec: Any, name: str = "it") -> dict[str, str]:
@@ -45,6 +45,7 @@ def test_what_is_right_is_converted() -> None:
         ),
         ("key", {"consumer": "a", "ip_ranges": ["x"]}, "keys.it.ip_ranges[0]", "x"),
         ("key", {"consumer": "a", "routes": ["a*b"]}, "keys.it.routes[0]", "`*` at an end"),
+        ("key", {"consumer": "a", "models": ["a*b"]}, "keys.it.models[0]", "`*` at an end"),
         ("key", {"consumer": "a", "scopes": ["ok", "a b"]}, "keys.it.scopes[1]", "found"),
     ],
 )

@@ -38,6 +38,13 @@ def test_what_others_have_to_do_with_a_resource_is_told() -> None:
     assert len(facts.situations) == 1
     assert make("team", {"plan": "p"}).facts.plan == "p"
     assert make("service", {"targets": ["http://a:1"]}).facts.targets == [{}]
+    assert make("route", {"match": {}, "ai": {}}).facts.answers
+    assert make("provider", {"kind": "anthropic", "key": "${secret:host}"}).facts.dialects == (
+        "anthropic_messages",
+        "anthropic_count_tokens",
+    )
+    spec = {"deployments": [{"provider": "p"}], "fallbacks": [{"model": "m"}]}
+    assert [tie.name for tie in make("model", spec).facts.ties] == ["p", "m"]
 
 
 def test_it_holds_while_content_and_secrets_are_the_same() -> None:
@@ -68,6 +75,8 @@ def test_a_path_is_absolute() -> None:
     piece = make("service", {"targets": ["https://a:1"], "tls": tls})
     assert paths(piece) == ["services.it.tls.certificate", "services.it.tls.key"]
     assert "expected an absolute path" in piece.faults[0].message
+    provider = {"kind": "openai_compatible", "url": "https://a:1", "tls": {"ca": "a.pem"}}
+    assert paths(make("provider", provider)) == ["providers.it.tls.ca"]
 
 
 def test_a_name_is_not_written_as_a_reference() -> None:
@@ -92,6 +101,11 @@ def test_a_limit_that_workers_would_count_alone_is_the_resources_fault(
     assert paths(make("plan", spec)) == []
     several = Settings(gateway=Gateway(workers=2))
     assert paths(make("plan", spec, several)) == ["plans.it.policies[0].rate_limit"]
+    limited = {"deployments": [{"provider": "p", "concurrent": 3}]}
+    assert paths(make("model", limited)) == []
+    found = make("model", limited, several)
+    assert paths(found) == ["models.it.deployments[0].concurrent"]
+    assert "a limit of a deployment" in found.faults[0].message
 
 
 def test_of_what_is_not_stored_yet_everything_but_secrets_is_looked_at() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.snapshot.draft import Draft
-from sluicegate.snapshot.references import MAX_FILE_BYTES, resolve, resolve_stored
+from sluicegate.snapshot.references import MAX_FILE_BYTES, refers, resolve, resolve_stored
 from sluicegate.snapshot.source import read
 
 ENVIRON = {"NAME": "a value", "EMPTY": "", "NESTED": "${env:NAME}"}
@@ -122,3 +122,9 @@ def test_and_to_nothing_else(text: str, words: str) -> None:
 def test_a_file_does_not_refer_to_stored_secrets() -> None:
     (fault,) = resolved("a: '${secret:token}'\n").faults
     assert fault.message.startswith("`${secret:token}`: expected `${env:NAME}` or")
+
+
+def test_a_text_that_holds_a_reference_can_be_told_from_one_that_does_not() -> None:
+    assert refers("${env:NAME}")
+    assert refers("Bearer ${secret:key}")
+    assert not any(map(refers, ("", "plain", "$${env:NAME}", "${NAME}", "${")))

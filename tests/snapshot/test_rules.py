@@ -34,7 +34,7 @@ def test_a_service_with_a_fault_of_its_own_is_still_there() -> None:
 def test_a_route_needs_a_service_or_a_policy_that_answers() -> None:
     text = "routes:\n  x: {match: {path: /x}}\n  y: {match: {path: /y}, policies: [%s]}\n"
     assert messages_of(text % "{redirect: {path: /z}}") == {
-        "routes.x": "nothing answers; expected `service`, or a policy such as `redirect`"
+        "routes.x": "nothing answers; expected `service`, `ai`, or a policy such as `redirect`"
     }
     top = "policies: [{redirect: {path: /z}}]\nroutes: {x: {match: {}}}\n"
     assert messages_of(top) == {}
@@ -104,8 +104,10 @@ def test_what_restricts_a_key_can_be_read() -> None:
     text = f"consumers: {{bob: {{keys: [{{value: {KEY}, %s}}]}}}}\n"
     right = "ip_ranges: [10.0.0.0/8], routes: ['orders-*', '*'], methods: [GET], expires: %s"
     assert messages_of(text % (right % "'2027-01-31T00:00:00Z'")) == {}
+    assert messages_of(text % "models: [gpt-4o, 'claude-*', proxy/openai]") == {}
     for wrong, path in (
         ("ip_ranges: [10.0.0.0/8, here]", "ip_ranges[1]"),
+        ("models: [gpt, 'g*t']", "models[1]"),
         ("routes: ['a*b']", "routes[0]"),
         ("expires: 2027-01-31", "expires"),
         ("expires: '2027-01-31T00:00:00'", "expires"),

@@ -123,5 +123,7 @@ def test_what_json_cannot_say_is_refused_by_path(value: object, words: str) -> N
 def test_a_path_says_which_resource_it_leads_into() -> None:
     assert item_of('routes["a.b"].match.path') == ("route", "a.b")
     assert item_of("teams.blue") == ("team", "blue")
+    assert item_of("models.gpt-*.deployments[0]") == ("model", "gpt-*")
+    assert item_of("providers.openai.key") == ("provider", "openai")
     assert item_of("policies[0].cors") == item_of("policies") == ("policies", "")
     assert item_of("routes") is item_of("gateway.listen") is item_of("") is None

@@ -10,6 +10,7 @@ from sluicegate.journey.route.host_path import Candidate, RouteIndex
 from sluicegate.model.route import Match, Route
 from sluicegate.snapshot.keys import KeyDirectory
 from sluicegate.snapshot.table import CompiledRoute, Snapshot
+from sluicegate.upstream.models.table import ModelTable
 from support.exchanges import exchange
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def test_a_snapshot_finds_the_route_of_a_request() -> None:
     match = Match(path="/a/**", methods=["GET"])
     index.add(Candidate("r", match, answers_preflight=False))
     made = route(Route(match=match))
-    snapshot = Snapshot("1", {"r": made}, index, {}, KeyDirectory(), nothing, cast("Any", None))
+    snapshot = Snapshot(
+        "1", {"r": made}, index, {}, KeyDirectory(), nothing, cast("Any", None), {}, ModelTable({})
+    )
     assert snapshot.find(exchange("GET", "/a/b").request) is made
     assert snapshot.health is None
     with pytest.raises(Refused) as wrong:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from sluicegate.model.consumer import Consumer, Key
-from sluicegate.model.route import Match, Route, WeightedService
+from sluicegate.model.model import Deployment, Fallback, Model
+from sluicegate.model.route import Ai, Match, Route, WeightedService
 from sluicegate.model.team import Team
 from sluicegate.snapshot import ties
 from sluicegate.snapshot.places import Place, written
@@ -11,6 +12,8 @@ KNOWN = ties.Known(
     plans={"free": None},
     teams={"blue": "free"},
     peppers={"main": None},
+    providers={"openai": ["openai_chat", "openai_responses"], "faulty": None},
+    models={"gpt": None, "claude-*": None},
 )
 HASH = "0" * 64
 
@@ -57,6 +60,38 @@ def test_one_target_has_all_labels_that_a_share_asks_for() -> None:
     }
 
 
+def model(*deployments: Deployment, fallback: str = "gpt") -> list[ties.Tie]:
+    fallbacks = [Fallback(model=fallback)]
+    return list(ties.of_model("m", Model(deployments=list(deployments), fallbacks=fallbacks)))
+
+
+def test_a_model_names_providers_and_other_models() -> None:
+    assert complaints(model(Deployment(provider="openai"))) == {}
+    assert list(complaints(model(Deployment(provider="gone"), fallback="claude-3"))) == [
+        "models.m.deployments[0].provider",
+        "models.m.fallbacks[0].model",
+    ]
+
+
+def test_a_provider_speaks_the_dialect_of_a_deployment() -> None:
+    right = Deployment(provider="openai", dialect="openai_responses")
+    wrong = Deployment(provider="openai", dialect="anthropic_messages")
+    hidden = Deployment(provider="faulty", dialect="anthropic_messages")
+    assert complaints(model(right, wrong, hidden)) == {
+        "models.m.deployments[1].dialect": "`openai` does not speak `anthropic_messages`; "
+        "expected one of openai_chat, openai_responses"
+    }
+
+
+def test_ai_endpoints_name_providers_and_models_that_can_be_asked_for() -> None:
+    models = ["gpt", "claude-3", "claude-*", "nothing-begins-so-*", "gpt-4"]
+    ai = Ai(models=models, proxy=["openai", "gone"])
+    assert list(complaints([*ties.of_route("r", Route(match=Match(), ai=ai))])) == [
+        "routes.r.ai.models[4]",
+        "routes.r.ai.proxy[1]",
+    ]
+
+
 def test_a_complaint_without_suggestions_says_the_same_whatever_else_is_there() -> None:
     found = [*ties.of_team("t", Team(plan="fre"))]
     assert complaints(found) == {"teams.t.plan": "there is no plan `fre`; did you mean `free`?"}
@@ -66,5 +101,7 @@ def test_a_complaint_without_suggestions_says_the_same_whatever_else_is_there() 
 
 
 def test_a_copy_is_added_to_without_the_other() -> None:
-    KNOWN.copy().plans["pro"] = None
-    assert "pro" not in KNOWN.plans
+    copy = KNOWN.copy()
+    for names in copy:
+        names["pro"] = None
+    assert not any("pro" in names for names in KNOWN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sluicegate.admin.bulk import Apply, Export
 from sluicegate.admin.keys import Keys
 from sluicegate.admin.policies import Policies
-from sluicegate.admin.resources import Consumers, Plans, Routes, Services, Teams
+from sluicegate.admin.resources import Consumers, Models, Plans, Providers, Routes, Services, Teams
 from sluicegate.admin.secrets import SecretRotation, Secrets
 
 if TYPE_CHECKING:
@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 def controllers() -> list[type[Controller]]:
     """Return those of every kind of resource."""
     return [
-        Services, Plans, Teams, Consumers, Routes, Policies, Keys, Secrets, SecretRotation, Apply,
-        Export,
+        Services, Plans, Teams, Consumers, Providers, Models, Routes, Policies, Keys, Secrets,
+        SecretRotation, Apply, Export,
     ]  # fmt: skip

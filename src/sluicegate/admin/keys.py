@@ -38,6 +38,7 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     methods: list[Method] = []
     ip_ranges: list[str] = []
     scopes: list[Scope] = []
+    models: list[str] = []
 
 
 class MadeKey(Struct, frozen=True, kw_only=True):

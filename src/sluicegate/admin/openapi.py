@@ -56,6 +56,8 @@ IDEMPOTENCY_KEY: Final = {
 }
 NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$"
 """Of resources; `/` is sent as `%2F`."""
+MODEL_NAME: Final = "^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}\\*?|\\*)$"
+MODELS: Final = "/models/{name"
 CHANGES: Final = {"$ref": "#/components/schemas/ShownChanges"}
 REFUSALS: Final = {
     "4XX": "The request was refused; nothing was changed.",
@@ -127,17 +129,18 @@ def described(schema: dict[str, Any]) -> dict[str, Any]:
     for shape in components["schemas"].values():
         if "properties" in shape:
             shape.setdefault("additionalProperties", False)  # as every struct of ours
-    for item in schema["paths"].values():
+    for path, item in schema["paths"].items():
+        name = MODEL_NAME if MODELS in path else NAME
         for method in METHODS & item.keys():
-            _complete(method, item[method])
+            _complete(method, item[method], name)
     return schema
 
 
-def _complete(method: str, operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any], name: str) -> None:
     responses = operation["responses"]
     for parameter in operation.get("parameters", ()):
         if (parameter["in"], parameter["name"]) == ("path", "name"):
-            parameter["schema"].setdefault("pattern", NAME)
+            parameter["schema"].setdefault("pattern", name)
     responses.pop("400", None)  # Litestar's own shape, which no answer here has
     responses.get("204", {}).pop("content", None)  # RFC 9110, section 15.3.5
     if any(parameter["name"] == "dry_run" for parameter in operation.get("parameters", ())):

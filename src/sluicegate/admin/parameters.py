@@ -13,7 +13,10 @@ from sluicegate.errors import UNSUPPORTED_MEDIA, Refused
 
 NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$(?!\n)"
 """Of a resource, in a query too: what matches is text that every database takes."""
-NAME_OR_NONE: Final = r"^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127})?$(?!\n)"
+MODEL_NAME: Final = r"^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}\*?|\*)$(?!\n)"
+"""Of a model; `*` at the end is every name that begins so."""
+NAME_OR_NONE: Final = r"^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}\*?|\*)?$(?!\n)"
+"""Of a resource of any kind, or nothing."""
 
 InPath = Annotated[str, PathParameter(description="Name of the resource; a `/` in it is `%2F`.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Most items of the answer.")]

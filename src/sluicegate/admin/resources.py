@@ -1,4 +1,4 @@
-"""`/services`, `/routes`, `/plans`, `/teams` and `/consumers`."""
+"""`/services`, `/providers`, `/models`, `/routes`, `/plans`, `/teams` and `/consumers`."""
 
 from __future__ import annotations
 
@@ -88,6 +88,22 @@ class Services(Resources):
     path = "/services"
     tags = ("services",)
     kind = "service"
+
+
+class Providers(Resources):
+    """Vendors of models, and how we reach them."""
+
+    path = "/providers"
+    tags = ("providers",)
+    kind = "provider"
+
+
+class Models(Resources):
+    """What clients of the AI endpoints ask for."""
+
+    path = "/models"
+    tags = ("models",)
+    kind = "model"
 
 
 class Routes(Resources):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sluicegate.errors import FORBIDDEN, Refused
-from sluicegate.journey.authenticate.restriction import NamePattern
 from sluicegate.journey.screen.networks import read_networks
+from sluicegate.model.name_pattern import NamePattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,8 @@ def refuse_more(kind: str, before: bytes | None, after: bytes) -> None:
 def _loosened(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return which bounds of a key leave out less than before."""
     bounds = {
-        "routes": _are_routes_within,
+        "routes": _are_names_within,
+        "models": _are_names_within,
         "methods": _are_methods_within,
         "ip_ranges": _are_networks_within,
     }
@@ -55,7 +56,7 @@ def _loosened(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return found
 
 
-def _are_routes_within(new: Sequence[str], old: Sequence[str]) -> bool:
+def _are_names_within(new: Sequence[str], old: Sequence[str]) -> bool:
     # A pattern whose text another one matches, `*` and all, matches nothing that one does not.
     patterns = [NamePattern(written) for written in old]
     return all(any(pattern.matches(written) for pattern in patterns) for written in new)

@@ -3,7 +3,7 @@
 | role | reads | changes |
 |---|---|---|
 | `viewer` | all but secrets and tokens | nothing |
-| `operator` | the same | services, routes, plans, policies, teams, consumers, keys |
+| `operator` | the same | everything but secrets and tokens |
 | `admin` | everything (a secret's value is never shown) | everything |
 
 A token of a team is good for the consumers and keys of that team, and for nothing else: no role
@@ -22,7 +22,10 @@ OF_A_TEAM: Final = frozenset({"consumer", "key"})
 """Kinds that a token of a team is good for."""
 FOR_ADMINS: Final = frozenset({"token", "secret"})
 """Kinds that only the role `admin` reads and changes."""
-Kind = Literal["service", "route", "plan", "policies", "team", "consumer", "key", "token", "secret"]
+Kind = Literal[
+    "service", "provider", "model", "route", "plan", "policies", "team", "consumer", "key", "token",
+    "secret",
+]  # fmt: skip
 KINDS: Final = frozenset(get_args(Kind))
 """Everything that is stored. `audit` and `replicas` may be asked for beside them."""
 

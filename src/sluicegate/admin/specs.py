@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from sluicegate.admin.parameters import NAME
+from sluicegate.admin.parameters import MODEL_NAME, NAME
 from sluicegate.admin.problems import Invalid, invalid
 from sluicegate.admin.representation import SECTIONS, SOLE
 from sluicegate.errors import BAD_CONTENT, ConfigError, Refused
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sluicegate.admin.control import Control
 
 EXPECTED: Final = "expected up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"
-
+EXPECTED_OF_MODEL: Final = EXPECTED + ", and `*` only at the end"
 
 EXPECTED_TIME: Final = "expected a time such as 2027-01-31T00:00:00Z"
 
@@ -75,5 +75,6 @@ def check_name(kind: str, name: str) -> None:
     """Raise Invalid for what cannot be a name. Of `policies` there is one, without a name."""
     if kind == "policies" and name == SOLE:
         return
-    if not re.match(NAME, name):
-        raise invalid(written((SECTIONS[kind], name)), EXPECTED)
+    pattern, expected = (MODEL_NAME, EXPECTED_OF_MODEL) if kind == "model" else (NAME, EXPECTED)
+    if not re.match(pattern, name):
+        raise invalid(written((SECTIONS[kind], name)), expected)

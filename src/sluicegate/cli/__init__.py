@@ -14,7 +14,7 @@ HERE: Final = ("run", "check", "migrate", "doctor", "quickstart", "schema")
 """Commands that ask no gateway, each in the module of its name."""
 REMOTE: Final = ("apply", "diff", "export", "history", "rollback", "audit")
 """Commands that ask a running gateway."""
-KINDS: Final = ("service", "plan", "team", "route")
+KINDS: Final = ("service", "plan", "team", "provider", "model", "route")
 """Kinds whose commands are all the same."""
 GROUPS: Final = ("consumer", "key", "token", "secret")
 HIDDEN: Final = ("reference",)

@@ -18,6 +18,7 @@ from sluicegate.snapshot.load import Loaded, load
 from sluicegate.snapshot.policies import PolicyCatalog
 
 KINDS = ("route", "service", "plan", "consumer")
+WHERE_ANY = ("provider", "model")
 
 
 def check(
@@ -35,7 +36,8 @@ def check(
         typer.echo(msgspec.json.encode({"revision": loaded.resources.revision, "faults": []}))
         return
     kinds = [str(kind) for kind, _ in loaded.resources.items]
-    counts = ", ".join(_count(kinds.count(kind), kind) for kind in KINDS)
+    shown = (*KINDS, *(kind for kind in WHERE_ANY if kind in kinds))
+    counts = ", ".join(_count(kinds.count(kind), kind) for kind in shown)
     typer.echo(f"{file}: no faults. {counts}; revision {loaded.resources.revision}")
 
 

@@ -60,6 +60,7 @@ def create(
         list[str] | None, typer.Option(help="The only networks it may be used from.")
     ] = None,
     scope: Annotated[list[str] | None, typer.Option(help="What it is granted.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="The only models it may ask for.")] = None,
     key_file: KeyFile = None,
 ) -> None:
     """Make a key of a consumer. It is shown once."""
@@ -72,6 +73,7 @@ def create(
         "methods": method,
         "ip_ranges": ip_range,
         "scopes": scope,
+        "models": model,
     }
     body = {field: value for field, value in asked.items() if value}
     show_once(session, lambda: session.client.ask("POST", path_of("key"), body=body).body, key_file)

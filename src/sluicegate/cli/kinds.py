@@ -8,13 +8,16 @@ from urllib.parse import quote
 from sluicegate.cli.exits import CommandFailed, Exit
 from sluicegate.snapshot import stored
 
-Versioned = Literal["service", "plan", "team", "consumer", "route", "policies"]
+Versioned = Literal["service", "plan", "team", "consumer", "provider", "model", "route", "policies"]
 """Kinds whose revisions can be shown and brought back."""
-Recorded = Literal["service", "plan", "team", "consumer", "route", "policies", "key", "secret"]
+Recorded = Literal[
+    "service", "plan", "team", "consumer", "provider", "model", "route", "policies", "key", "secret"
+]
 """Kinds whose resources have a history each."""
 Audited = Literal[
-    "service", "plan", "team", "consumer", "route", "policies", "key", "secret", "token"
-]
+    "service", "plan", "team", "consumer", "provider", "model", "route", "policies", "key",
+    "secret", "token",
+]  # fmt: skip
 """Everything that is stored."""
 
 SECTIONS: Final = tuple(stored.SECTIONS.values())

@@ -1,4 +1,4 @@
-"""`sluicegate service`, `plan`, `team`, `route`: list, show, set and delete what is stored.
+"""`sluicegate service`, `plan`, `route` and the like: list, show, set and delete what is stored.
 
 All kinds that can be declared have these four; a kind with more has a file of its own.
 """
@@ -25,6 +25,8 @@ COLUMNS: Final = {
     "plan": ("policies",),
     "team": ("plan", "description"),
     "consumer": ("plan", "team", "description"),
+    "provider": ("kind", "url", "region"),
+    "model": ("deployments", "balance", "fallbacks"),
     "route": ("match", "service", "policies"),
 }
 """Fields of the `spec` that a list shows, beside the name, the source and the last change."""
@@ -174,13 +176,18 @@ def _delete(kind: str) -> Callable[..., None]:
 
 
 def _brief(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Shorten what lists show: targets by their URL, policies by their name, a match in a line."""
+    """Shorten what lists show: targets by their URL, policies by their name, a match in a line.
+
+    Deployments are shown as `provider/model`.
+    """
     if isinstance(value, list):
         return [_brief(each) for each in value]
     if not isinstance(value, dict):
         return value
     if "url" in value:
         return value["url"]
+    if "provider" in value:
+        return "/".join(str(value[part]) for part in ("provider", "model") if part in value)
     if len(value) == 1 and isinstance(next(iter(value.values())), dict):
         return next(iter(value))
     return " ".join(f"{key}={cell(held)}" for key, held in value.items())

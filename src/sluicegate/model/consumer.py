@@ -77,6 +77,13 @@ class Key(Resource, frozen=True, kw_only=True):
     scopes: Annotated[
         list[Scope], Meta(description="What it was granted; the policy `scope` asks for these.")
     ] = []
+    models: Annotated[
+        list[Annotated[str, Meta(min_length=1)]],
+        Meta(
+            description="The only models it may ask for, by the names that clients write; `*` at "
+            "an end is any text. A provider's own API is `proxy/<provider>`."
+        ),
+    ] = []
 
 
 class Consumer(Resource, frozen=True, kw_only=True):

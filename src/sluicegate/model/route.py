@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, field
 
 from sluicegate.model.resource import Resource
-from sluicegate.model.units import Duration
+from sluicegate.model.units import Duration, Size
 
 if TYPE_CHECKING:
     from sluicegate.model.service import Timeouts
@@ -85,14 +85,53 @@ class RouteTimeouts(Resource, frozen=True, kw_only=True):
         return msgspec.structs.replace(service, **own) if own else service
 
 
+class Ai(Resource, frozen=True, kw_only=True):
+    """The AI endpoints: paths that SDKs of OpenAI, Anthropic and Google ask for.
+
+    `/v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/messages`,
+    `/v1/models`, `/v1beta/models/*` and what belongs to them.
+    """
+
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^(/[A-Za-z0-9._~-]+)*$(?!\n)",
+            extra={"expected": "a path without `/` at its end, such as `/ai`"},
+            description="What stands before those paths, such as `/ai`.",
+        ),
+    ] = ""
+    models: Annotated[
+        list[str],
+        Meta(description="Names of the only models served here; `*` at an end is any text."),
+    ] = []
+    proxy: Annotated[
+        list[str],
+        Meta(
+            description="Providers whose own API is passed through under `/proxy/<provider>/`, "
+            "with our credentials: whoever may use it may do there what those may."
+        ),
+    ] = []
+    max_body: Annotated[Size, Meta(description="Largest body of a call; it is read whole.")] = Size(
+        32 * 1024 * 1024
+    )
+    continue_streams: Annotated[
+        bool,
+        Meta(
+            description="A stream of text that breaks off goes on with another deployment, which "
+            "is shown what has been said so far; else it ends with an error."
+        ),
+    ] = False
+
+
 class Route(Resource, frozen=True, kw_only=True):
-    """A match and what happens then: policies, and a service."""
+    """A match and what happens then: policies, and a service or the AI endpoints."""
 
     match: Annotated[Match, Meta(description="Which requests the route takes.")]
     service: Annotated[
         str | Annotated[list[WeightedService], Meta(min_length=1)] | None,
         Meta(description="Where requests go: a service, or several with weights."),
     ] = None
+    ai: Annotated[Ai | None, Meta(description="The AI endpoints, in place of a service.")] = None
     policies: Annotated[
         list[PolicyUse], Meta(description="What is done on the way, in the order of the stages.")
     ] = []

@@ -1,9 +1,10 @@
-"""What a file declares, as it is written there: references intact, keys left out."""
+"""What a file declares, as it is written there: references intact, secrets left out."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sluicegate.snapshot.providers import shown
 from sluicegate.snapshot.source import read
 from sluicegate.snapshot.stored import KINDS
 
@@ -24,4 +25,4 @@ def as_written(source: bytes) -> dict[str, dict[str, Any]]:
 def _shown(kind: str, value: Any) -> Any:  # noqa: ANN401 - plain data
     if kind == "consumer" and isinstance(value, dict):
         return {field: held for field, held in value.items() if field != "keys"}
-    return value
+    return shown(value) if kind == "provider" else value

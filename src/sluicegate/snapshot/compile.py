@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -35,17 +35,18 @@ from sluicegate.snapshot.steps import (
     route_scope,
 )
 from sluicegate.snapshot.table import CompiledRoute, Snapshot
+from sluicegate.snapshot.upstreams import Upstreams, make_upstreams
+from sluicegate.upstream.models.table import ModelTable
 
 if TYPE_CHECKING:
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.journey.run import Handle, Handler
-    from sluicegate.model.route import Route
-    from sluicegate.model.service import Service
+    from sluicegate.model.route import Ai, Route
     from sluicegate.policy import Parts
     from sluicegate.snapshot.document import Kind, Resources
     from sluicegate.snapshot.policies import PolicyCatalog
+    from sluicegate.snapshot.upstreams import UpstreamMaker
     from sluicegate.upstream.destination import Destination
-    from sluicegate.upstream.service import UpstreamService
 
 SLICE = 20
 """Items between two yields. 20 new routes take well below a millisecond."""
@@ -71,25 +72,37 @@ class Origin(NamedTuple):
 NOTHING = Origin({}, {}, {}, {})
 
 
+class AiSteps(Protocol):
+    """The fixed steps of a route with AI endpoints."""
+
+    def opening(self, ai: Ai) -> Handle:
+        """Return the first step of the route."""
+
+    def reading(self, ai: Ai) -> tuple[Handle, Handler]:
+        """Return the first step of `authorize`, and the innermost one."""
+
+
 class Compiler:
     """Compiles one snapshot after another. Everything it needs of other parts is passed in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all parts meet here
         self,
         catalog: PolicyCatalog,
         parts: Parts,
-        make_service: Callable[[str, Service], UpstreamService],
+        upstreams: UpstreamMaker,
         *,
         route_stage: Handler,
         second_half: Handler,
         dispatch: Handler,
         nest: Callable[[Sequence[Handle], Handler], Handler],
         limiter: Callable[[Sequence[Rule]], Handle],
+        ai: AiSteps,
     ) -> None:
-        """`make_service` may raise ValueError or ConfigError for what cannot be run."""
+        """Keep what is passed in."""
         self.catalog = catalog
         self.parts = parts
-        self.make_service = make_service
+        self.upstreams = upstreams
+        self.ai = ai
         self.route_stage = route_stage
         self.second_half = second_half
         self.dispatch = dispatch
@@ -108,16 +121,18 @@ class Compiler:
         yield from work.read_consumers()
         index = yield from work.index_routes()
         work.raise_faults()
-        yield from work.make_services()
+        yield from work.make_upstreams()
         yield from work.assemble_routes()
         return Snapshot(
             resources.revision,
             work.routes,
             index,
-            work.services,
+            work.upstreams.services,
             work.keys,
             self.chain([s for s in work.gateway if STAGES[s.rank] in OUTER], self.route_stage),
             work.origin(),
+            work.upstreams.providers,
+            ModelTable(work.upstreams.models),
         )
 
     def chain(self, steps: Sequence[Step], innermost: Handler) -> Handler:
@@ -150,7 +165,7 @@ class _Compilation:
         self.drafts: deque[_Draft] = deque()
         self.candidates: dict[str, Candidate] = {}
         self.routes: dict[str, CompiledRoute] = {}
-        self.services: dict[str, UpstreamService] = {}
+        self.upstreams = Upstreams({}, {}, {})
         self.held: dict[str, Sequence[HeldKey]] = {}
         self.keys = KeyDirectory()
 
@@ -303,27 +318,12 @@ class _Compilation:
 
     # --- what comes once all of it is known to be right ------------------------------------------
 
-    def make_services(self) -> Slices:
-        """Make the services that are not as before. Closes the new ones again if one cannot be."""
-        made: list[UpstreamService] = []
-        for name, raw in self._named("service").items():
-            yield
-            if self.previous is not None and self.had.items.get("service", {}).get(name) == raw:
-                self.services[name] = self.previous.services[name]
-                continue
-            try:
-                service = self.compiler.make_service(name, decode("service", raw))
-            except ConfigError as error:
-                self.faults += error.faults
-            except ValueError as error:
-                self._fault(("services", name), str(error))
-            else:
-                made.append(service)
-                self.services[name] = service
-        if self.faults:
-            for service in made:
-                service.close()
+    def make_upstreams(self) -> Slices:
+        """Make what calls go to and is not as before. Closes the new ones if one cannot be."""
+        maker = self.compiler.upstreams
+        made = yield from make_upstreams(maker, self.items, self.previous, self.faults)
         self.raise_faults()
+        self.upstreams = made
 
     def assemble_routes(self) -> Slices:
         """Put the new routes together."""
@@ -342,21 +342,28 @@ class _Compilation:
             if stage not in OUTER:
                 (second if stage in SECOND_HALF else first).append(step)
 
+        ai = draft.config.ai
+        dispatch, reading = compiler.dispatch, None
+        if ai is not None:
+            reading, dispatch = compiler.ai.reading(ai)
+
         def build_half(plan: str | None) -> Handler:
             own = [] if plan is None else plans[plan]
-            return compiler.chain([*second, *own], compiler.dispatch)
+            half = compiler.chain([*second, *own], dispatch)
+            return half if reading is None else compiler.nest([reading], half)
 
+        chain = compiler.chain(first, compiler.second_half)
         return CompiledRoute(
             draft.name,
             draft.config,
-            compiler.chain(first, compiler.second_half),
+            chain if ai is None else compiler.nest([compiler.ai.opening(ai)], chain),
             build_half,
             [(self._destination(share, draft.config), share.weight) for share in draft.shares],
             self.candidates[draft.name].path.params,
         )
 
     def _destination(self, share: WeightedService, config: Route) -> Destination:
-        return self.services[share.service].destination(share.labels, config.timeouts)
+        return self.upstreams.services[share.service].destination(share.labels, config.timeouts)
 
     def _named(self, kind: Kind) -> Items:
         return self.items.get(kind, {})

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from sluicegate.model.consumer import Consumer
+from sluicegate.model.model import Model
 from sluicegate.model.plan import Plan
+from sluicegate.model.provider import Provider
 from sluicegate.model.route import Match, PolicyUse, Route
 from sluicegate.model.service import Service, Target
 from sluicegate.model.team import Team
 from sluicegate.settings.store import SecretName
 from sluicegate.snapshot import files
-from sluicegate.snapshot.document import Document, Name, Pepper
+from sluicegate.snapshot.document import Document, ModelName, Name, Pepper
 from sluicegate.snapshot.faults import convert_or_explain, salvage
 from sluicegate.snapshot.uses import Uses
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.places import Place
     from sluicegate.snapshot.policies import PolicyCatalog
 
-NAMES: Final = {"peppers": SecretName}
+NAMES: Final = {"peppers": SecretName, "models": ModelName}
 
 T = TypeVar("T")
 R = TypeVar("R", Plan, Route)
@@ -57,6 +59,8 @@ class Converter:
         made["peppers"] = self._named("peppers", Pepper)
         made["teams"] = self._named("teams", Team)
         made["consumers"] = self._named("consumers", Consumer)
+        made["providers"] = self._named("providers", Provider)
+        made["models"] = self._named("models", Model)
         made["plans"] = self._with_policies("plans", Plan, self.uses.in_plan)
         made["routes"] = self._with_policies("routes", Route, self.uses.in_route)
         return files.absolute(Document(**made), self._folder)

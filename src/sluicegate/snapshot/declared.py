@@ -10,6 +10,7 @@ from sluicegate.errors import ConfigError
 from sluicegate.model import units
 from sluicegate.snapshot import limits, matches
 from sluicegate.snapshot.document import decode
+from sluicegate.snapshot.providers import dialects_of
 from sluicegate.snapshot.ties import Known
 from sluicegate.snapshot.uses import Use
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sluicegate.model.consumer import Consumer
     from sluicegate.model.route import PolicyUse
-    from sluicegate.snapshot.document import Resources
+    from sluicegate.snapshot.document import Kind, Resources
     from sluicegate.snapshot.limits import Limit
     from sluicegate.snapshot.matches import Situation
     from sluicegate.snapshot.places import Place
@@ -55,39 +56,47 @@ def declared(resources: Resources, catalog: PolicyCatalog) -> Declared:
 class _Reading:
     def __init__(self, catalog: PolicyCatalog) -> None:
         self._catalog = catalog
-        self._known = Known({}, {}, {}, {})
+        self._known = Known({}, {}, {}, {}, {}, {})
         self._answers = False
         self._taken: dict[Situation, str] = {}
         self._limits: list[Limit] = []
         self._consumers: dict[str, Consumer] = {}
 
     def read(self, resources: Resources) -> Declared:
-        known = self._known
         for (kind, name), raw in resources.items.items():
+            self._name(kind, name, raw)
             if kind == "consumer":
                 self._consumer(name, raw)
-            elif kind == "pepper":
-                known.peppers[name] = None
-            elif kind == "service":
-                known.services[name] = [target.labels for target in decode(kind, raw).entries]
-            elif kind == "team":
-                known.teams[name] = decode(kind, raw).plan
             elif kind == "plan":
-                known.plans[name] = None
                 self._uses(("plans", name, "policies"), decode(kind, raw).policies)
             elif kind == "route":
                 route = decode(kind, raw)
                 self._taken |= dict.fromkeys(matches.situations(route.match), name)
                 self._uses(("routes", name, "policies"), route.policies)
-            else:
+            elif kind == "policies":
                 uses = self._uses(("policies",), decode(kind, raw))
                 self._answers = any(use.answers for use in uses)
         own: dict[str, list[Own]] = {}
         for name, consumer in self._consumers.items():
-            plans = limits.plans_of(consumer, known.teams)
+            plans = limits.plans_of(consumer, self._known.teams)
             for limit, written in consumer.limits.items():
                 own.setdefault(limit, []).append(Own(name, plans, written))
-        return Declared(known, self._answers, self._taken, self._limits, own)
+        return Declared(self._known, self._answers, self._taken, self._limits, own)
+
+    def _name(self, kind: Kind, name: str, raw: bytes) -> None:
+        known = self._known
+        if kind == "pepper":
+            known.peppers[name] = None
+        elif kind == "service":
+            known.services[name] = [target.labels for target in decode(kind, raw).entries]
+        elif kind == "team":
+            known.teams[name] = decode(kind, raw).plan
+        elif kind == "plan":
+            known.plans[name] = None
+        elif kind == "provider":
+            known.providers[name] = dialects_of(decode(kind, raw))
+        elif kind == "model":
+            known.models[name] = None
 
     def _consumer(self, name: str, raw: bytes) -> None:
         consumer: Consumer = decode("consumer", raw)

@@ -10,14 +10,18 @@ from msgspec import Meta
 
 from sluicegate.model import units
 from sluicegate.model.consumer import Consumer
+from sluicegate.model.model import Model
 from sluicegate.model.plan import Plan
+from sluicegate.model.provider import Provider
 from sluicegate.model.route import PolicyUse, Route
 from sluicegate.model.service import Service
 from sluicegate.model.team import Team
 from sluicegate.settings import Settings
 from sluicegate.settings.store import SecretName  # noqa: TC001 - msgspec reads it
 
-Kind = Literal["service", "plan", "team", "consumer", "pepper", "route", "policies"]
+Kind = Literal[
+    "service", "plan", "team", "consumer", "pepper", "provider", "model", "route", "policies"
+]
 
 # Names go into header fields, log lines and labels as they are, so nothing in them may need quotes.
 Name = Annotated[
@@ -25,6 +29,16 @@ Name = Annotated[
     Meta(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$(?!\n)",
         extra={"expected": "up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first"},
+    ),
+]
+ModelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}\*?|\*)$(?!\n)",
+        extra={
+            "expected": "up to 128 letters, digits and `_.:@/+-`, a letter, digit or `_` first, "
+            "and `*` only at the end"
+        },
     ),
 ]
 Pepper = Annotated[str, Meta(min_length=32)]
@@ -51,6 +65,16 @@ class Document(Settings, frozen=True, kw_only=True):
         Meta(
             description="Secrets that keys are hashed under, by name; 32 bytes or more, "
             "by reference: `${env:…}`, `${file:…}`.",
+        ),
+    ] = {}
+    providers: Annotated[
+        dict[Name, Provider], Meta(description="Vendors of models, and how we reach them, by name.")
+    ] = {}
+    models: Annotated[
+        dict[ModelName, Model],
+        Meta(
+            description="What clients of the AI endpoints ask for, by name; one that ends in `*` "
+            "is every name that begins so. The longest wins."
         ),
     ] = {}
     routes: Annotated[
@@ -128,6 +152,8 @@ _DECODERS: Final[dict[Kind, msgspec.msgpack.Decoder[Any]]] = {
     "team": _decoder(Team),
     "consumer": _decoder(Consumer),
     "pepper": _decoder(str),
+    "provider": _decoder(Provider),
+    "model": _decoder(Model),
     "route": _decoder(Route),
     "policies": _decoder(list[PolicyUse]),
 }

@@ -14,17 +14,18 @@ from sluicegate.snapshot.draft import Draft
 from sluicegate.snapshot.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from sluicegate.model.service import Service
     from sluicegate.settings import ListenerTls
     from sluicegate.snapshot.document import Document
     from sluicegate.snapshot.places import Place
 
+SECTIONS: Final = ("services", "providers")
+"""Where there may be `tls` for what we connect to."""
 FIELDS: Final = ("ca", "certificate", "key")
-"""Fields of a service's `tls` that are paths."""
+"""Fields of such `tls` that are paths."""
 MAX_BYTES: Final = 2**20
-"""Of a file that a stored service names. The system's authorities are a quarter of it."""
+"""Of a file that something stored names. The system's authorities are a quarter of it."""
 KEY_ALONE: Final = "a key alone; expected `certificate` beside it"
 UNUSABLE: Final = (
     "cannot be used; expected the path, on every replica, of a PEM file of certificates, or of a "
@@ -48,9 +49,17 @@ def mark(path: str) -> Mark:
     return Mark(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 
 
-def paths_of(services: Iterable[Service]) -> list[str]:
-    """Return the files that services name."""
-    found = [getattr(service.tls, field) for service in services for field in FIELDS]
+def _upstream(document: Document) -> Iterator[tuple[Place, UpstreamTls]]:
+    """Give the settings of TLS of services and providers, and where they stand."""
+    for name, service in document.services.items():
+        yield ("services", name, "tls"), service.tls
+    for name, provider in document.providers.items():
+        yield ("providers", name, "tls"), provider.tls
+
+
+def paths_of(document: Document) -> list[str]:
+    """Return the files that services and providers name."""
+    found = [getattr(tls, field) for _, tls in _upstream(document) for field in FIELDS]
     return [path for path in found if path is not None]
 
 
@@ -72,19 +81,13 @@ def absolute(document: Document, folder: Path) -> Document:
         client_ca = put_optional(gateway.tls.client_ca)
         tls = replace(gateway.tls, certificates=certificates, client_ca=client_ca)
         gateway = replace(gateway, tls=tls)
-    services = {
-        name: replace(
-            service,
-            tls=replace(
-                service.tls,
-                ca=put_optional(service.tls.ca),
-                certificate=put_optional(service.tls.certificate),
-                key=put_optional(service.tls.key),
-            ),
-        )
-        for name, service in document.services.items()
-    }
-    return replace(document, gateway=gateway, services=services)
+
+    def put_all(tls: UpstreamTls) -> UpstreamTls:
+        return replace(tls, **{field: put_optional(getattr(tls, field)) for field in FIELDS})
+
+    services = {n: replace(s, tls=put_all(s.tls)) for n, s in document.services.items()}
+    providers = {n: replace(p, tls=put_all(p.tls)) for n, p in document.providers.items()}
+    return replace(document, gateway=gateway, services=services, providers=providers)
 
 
 def check_listener(draft: Draft, document: Document) -> None:
@@ -93,20 +96,19 @@ def check_listener(draft: Draft, document: Document) -> None:
         _check_listener(draft, document.gateway.tls)
 
 
-def check_services(draft: Draft, document: Document) -> None:
-    """Complain about those of services."""
-    for name, service in document.services.items():
-        _check_upstream(draft, ("services", name, "tls"), service.tls)
+def check_upstreams(draft: Draft, document: Document) -> None:
+    """Complain about those of services and providers."""
+    for place, tls in _upstream(document):
+        _check_upstream(draft, place, tls)
 
 
-def check_stored_services(draft: Draft, document: Document) -> None:
-    """Complain about those of stored services, in one form of words.
+def check_stored_upstreams(draft: Draft, document: Document) -> None:
+    """Complain about those of stored ones, in one form of words.
 
     Whoever may write these names any path: what is said must not tell whether there is such a
     file, whether it can be read, and what it holds.
     """
-    for name, service in document.services.items():
-        tls, place = service.tls, ("services", name, "tls")
+    for place, tls in _upstream(document):
         if tls.key is not None and tls.certificate is None:
             draft.complain((*place, "key"), KEY_ALONE)
         for field, part, paths in (

@@ -3,13 +3,15 @@
 A pure function of the two: the file's resources win over stored ones of the same name, and a stored
 one that does not fit is left out, so that replicas and regions that hold the same run the same.
 Kinds are taken in an order in which none names one of a later kind, names in theirs; of two stored
-routes that take the same requests the first by name stays.
+routes that take the same requests the first by name stays. Models name each other, so of those as
+many stay as can together.
 
 What was converted once is kept for as long as its content is the same.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sluicegate.errors import ConfigError, Fault
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.ties import Known
 
 Item = tuple["Kind", str]
-Spec = Literal["service", "plan", "team", "route", "policies", "consumer", "key"]
+Spec = Literal[
+    "service", "plan", "team", "provider", "model", "route", "policies", "consumer", "key"
+]
 NAMELESS = "_"
 
 
@@ -85,6 +89,7 @@ class Fusion:
         work = _Work(file, self._declared_by(file))
         pieces: dict[Item, Piece] = {}
         for kind in stored.FUSED:
+            of_kind: dict[str, Piece] = {}
             for name in _names(kind, contents):
                 item: Item = (kind, name)
                 if item in file.items:
@@ -93,8 +98,8 @@ class Fusion:
                 had = self._pieces.get(item)
                 if had is None or not had.holds(contents[item], secrets):
                     had = self._maker.make(*item, contents[item], secrets)
-                pieces[item] = had
-                work.take(item, had)
+                pieces[item] = of_kind[name] = had
+            work.take(kind, of_kind)
         self._pieces = pieces
         return work.fused()
 
@@ -174,11 +179,40 @@ class _Work:
         self._taken = dict(side.taken)
         self._known = side.known.copy()
 
-    def take(self, item: Item, piece: Piece) -> None:
-        """Take a piece in, or leave it out."""
+    def take(self, kind: Kind, pieces: Mapping[str, Piece]) -> None:
+        """Take the pieces of a kind in, or leave them out. They come in order of their names."""
+        if kind == "model":
+            self._take_models(pieces)
+            return
+        for name, piece in pieces.items():
+            self._take((kind, name), piece, self._unfit((kind, name), piece))
+
+    def _take_models(self, pieces: Mapping[str, Piece]) -> None:
+        """Begin with all, and leave out who has a fault, and who names one that is left out."""
+        models, naming = self._known.models, defaultdict[str, set[str]](set)
+        models |= dict.fromkeys(pieces)
+        for name, piece in pieces.items():
+            for tie in piece.facts.ties:
+                naming[tie.name].add(name)
+        faults: dict[str, Sequence[Fault]] = {}
+        looked_at: Iterable[str] = pieces
+        while looked_at:
+            found = {name: self._unfit(("model", name), pieces[name]) for name in looked_at}
+            out = {name: why for name, why in found.items() if why}
+            faults |= out
+            for name in out:
+                del models[name]
+            named = set[str]().union(*(naming[name] for name in out))
+            looked_at = named - faults.keys()
+        for name, piece in pieces.items():
+            self._take(("model", name), piece, faults.get(name, ()))
+
+    def _unfit(self, item: Item, piece: Piece) -> Sequence[Fault]:
         if piece.draft is not None:
             self._drafts[item] = piece.draft
-        faults = piece.faults or self._misfits(item, piece)
+        return piece.faults or self._misfits(item, piece)
+
+    def _take(self, item: Item, piece: Piece, faults: Sequence[Fault]) -> None:
         if faults:
             self._faults += faults
             self._left_out.add(item)
@@ -210,6 +244,10 @@ class _Work:
             self._known.plans[name] = None
         elif kind == "team":
             self._known.teams[name] = facts.plan
+        elif kind == "provider":
+            self._known.providers[name] = facts.dialects
+        elif kind == "model":
+            self._known.models[name] = None
         elif kind == "policies":
             self._answers = facts.answers
         else:

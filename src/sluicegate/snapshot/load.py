@@ -119,6 +119,8 @@ def _resources(document: Document, draft: Draft) -> Resources:
         ("team", document.teams),
         ("consumer", document.consumers),
         ("pepper", document.peppers),
+        ("provider", document.providers),
+        ("model", document.models),
         ("route", document.routes),
     )
     for kind, section in sections:

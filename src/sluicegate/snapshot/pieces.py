@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sluicegate.errors import ConfigError, Fault
-from sluicegate.snapshot import files, limits, matches, rules, ties
+from sluicegate.snapshot import files, limits, matches, providers, rules, ties
 from sluicegate.snapshot.conversion import Converter
 from sluicegate.snapshot.document import encode
 from sluicegate.snapshot.draft import Draft
@@ -39,13 +39,15 @@ ROOT = Path("/")
 class Facts(NamedTuple):
     """What others have to do with a resource.
 
-    `targets` are the labels of a service's targets; `plan` is a team's; `answers` says that what
-    reaches its policies, or its service, goes no further; `situations` are what a route takes.
+    `targets` are the labels of a service's targets, `dialects` a provider's; `plan` is a team's;
+    `answers` says that what reaches its policies, its service or its AI endpoints goes no further;
+    `situations` are what a route takes.
     """
 
     ties: Sequence[Tie] = ()
     targets: Sequence[Mapping[str, str]] = ()
     plan: str | None = None
+    dialects: Sequence[str] = ()
     answers: bool = False
     situations: Sequence[Situation] = ()
     limits: Sequence[Limit] = ()
@@ -115,7 +117,7 @@ class PieceMaker:
         if draft.faults:  # what stands in for a secret would have faults of its own
             return Piece(content, None, draft.faults, NO_FACTS, found, (), draft)
         document, uses = self._convert(draft)
-        marks = [files.mark(path) for path in files.paths_of(document.services.values())]
+        marks = [files.mark(path) for path in files.paths_of(document)]
         raw, facts = (None, NO_FACTS) if draft.faults else _facts(kind, name, document, uses)
         for tie in facts.ties:
             if tie.place in draft.references:  # a complaint about it would show the text
@@ -147,7 +149,7 @@ class PieceMaker:
         document = converter.document({"tracing": self._settings.tracing})
         if _check_paths(draft):
             rules.check_each(draft, document, converter.uses, converter.unmatched)
-        alone = rules.counting_alone(self._settings, converter.uses)
+        alone = rules.counting_alone(self._settings, converter.uses, document.models)
         if alone is not None:
             draft.complain(*alone)
         return document, converter.uses
@@ -182,14 +184,15 @@ def _around(place: Place, places: Sequence[Place]) -> bool:
 def _check_paths(draft: Draft) -> bool:
     """Complain about relative paths of TLS files, which have no folder to start at."""
     before = len(draft.faults)
-    for name, service in draft.data.get("services", {}).items():
-        tls = service.get("tls", {}) if isinstance(service, dict) else {}
-        given = tls if isinstance(tls, dict) else {}
-        for field in files.FIELDS:
-            path, place = given.get(field), ("services", name, "tls", field)
-            if isinstance(path, str) and not path.startswith("/"):
-                message = f"found {draft.show(place, path)}; expected an absolute path"
-                draft.complain(place, message)
+    for section in files.SECTIONS:
+        for name, upstream in draft.data.get(section, {}).items():
+            tls = upstream.get("tls", {}) if isinstance(upstream, dict) else {}
+            given = tls if isinstance(tls, dict) else {}
+            for field in files.FIELDS:
+                path, place = given.get(field), (section, name, "tls", field)
+                if isinstance(path, str) and not path.startswith("/"):
+                    message = f"found {draft.show(place, path)}; expected an absolute path"
+                    draft.complain(place, message)
     return len(draft.faults) == before
 
 
@@ -201,7 +204,7 @@ def _facts(kind: Kind, name: str, document: Document, uses: Uses) -> tuple[bytes
         route = document.routes[name]
         asked += ties.of_route(name, route)
         takes = list(matches.situations(route.match))
-        answers = answers or route.service is not None
+        answers = answers or route.service is not None or route.ai is not None
         return encode(route), Facts(asked, answers=answers, situations=takes, limits=named)
     if kind == "service":
         service = document.services[name]
@@ -209,5 +212,11 @@ def _facts(kind: Kind, name: str, document: Document, uses: Uses) -> tuple[bytes
     if kind == "team":
         team = document.teams[name]
         return encode(team), Facts(list(ties.of_team(name, team)), plan=team.plan)
+    if kind == "provider":
+        provider = document.providers[name]
+        return encode(provider), Facts(dialects=providers.dialects_of(provider))
+    if kind == "model":
+        model = document.models[name]
+        return encode(model), Facts(list(ties.of_model(name, model)))
     value = document.plans[name] if kind == "plan" else document.policies
     return encode(value), Facts(asked, answers=answers, limits=named)

@@ -29,6 +29,11 @@ _NOT_STORED = (
 )
 
 
+def refers(text: str) -> bool:
+    """Whether there is a reference in a text."""
+    return any(piece["kind"] for piece in _PIECE.finditer(text))
+
+
 class _CannotResolve(Exception):
     """A reference leads nowhere; the message says why."""
 

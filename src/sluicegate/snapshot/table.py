@@ -6,7 +6,7 @@ and whose turn it is among a route's weighted services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import NO_ROUTE, UNAVAILABLE, Refused
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from sluicegate.process.health import HealthView
     from sluicegate.snapshot.compile import Origin
     from sluicegate.snapshot.keys import KeyDirectory
+    from sluicegate.snapshot.upstreams import Closing
     from sluicegate.upstream.destination import Destination
+    from sluicegate.upstream.models.table import ModelTable
+    from sluicegate.upstream.provider_link import ProviderLink
     from sluicegate.upstream.service import UpstreamService
 
 LATER = ((b"retry-after", b"1"),)
@@ -108,9 +111,20 @@ class Snapshot:
     for the compiler: what the next snapshot can be built from.
     """
 
-    __slots__ = ("entry", "health", "index", "keys", "origin", "revision", "routes", "services")
+    __slots__ = (
+        "entry",
+        "health",
+        "index",
+        "keys",
+        "models",
+        "origin",
+        "providers",
+        "revision",
+        "routes",
+        "services",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all parts meet here
         self,
         revision: str,
         routes: Mapping[str, CompiledRoute],
@@ -119,8 +133,12 @@ class Snapshot:
         keys: KeyDirectory,
         entry: Handler,
         origin: Origin,
+        providers: Mapping[str, ProviderLink],
+        models: ModelTable,
     ) -> None:
         """Put the parts together."""
+        self.providers = providers
+        self.models = models
         self.revision = revision
         self.routes = routes
         self.index = index
@@ -129,6 +147,12 @@ class Snapshot:
         self.entry = entry
         self.origin = origin
         self.health: HealthView | None = None
+
+    def upstreams(self) -> Iterator[Closing]:
+        """Return everything that calls go to, models first: they use providers."""
+        yield from self.models.pools.values()
+        yield from self.providers.values()
+        yield from self.services.values()
 
     def find(self, request: Request) -> CompiledRoute:
         """Return the route that takes the request.

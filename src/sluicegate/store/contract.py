@@ -17,7 +17,9 @@ import msgspec
 
 from sluicegate.errors import SluicegateError
 
-CONFIGURATION: Final = frozenset({"service", "plan", "team", "route", "policies", "secret"})
+CONFIGURATION: Final = frozenset(
+    {"service", "plan", "team", "provider", "model", "route", "policies", "secret"}
+)
 """Kinds that snapshots are compiled from: every replica holds all of them."""
 LOOKED_UP: Final = frozenset({"consumer", "key", "token"})
 """Kinds that may be millions: asked for one by one."""

@@ -21,7 +21,7 @@ LOOKED_AT: Final = 10_000
 FORBIDDEN: Final = 403
 UNTOLD: Final = "(not told)"
 """Stands for a member of an answer that another version's gateway does not have."""
-KINDS: Final = ("service", "plan", "team", "route", "consumer")
+KINDS: Final = ("service", "plan", "team", "provider", "model", "route", "consumer")
 
 
 def gateway_findings(client: Client) -> list[Finding]:
