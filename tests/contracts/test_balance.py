@@ -14,6 +14,7 @@ from sluicegate.upstream.balance import Balance
 from sluicegate.upstream.balance.consistent_hash import ConsistentHash
 from sluicegate.upstream.balance.least_requests import LeastRequests
 from sluicegate.upstream.balance.peak_ewma import PeakEwma
+from sluicegate.upstream.balance.rendezvous import Rendezvous
 from sluicegate.upstream.balance.weighted_round_robin import WeightedRoundRobin
 from sluicegate.upstream.balance.zones import ZonePreference
 from support.mock_clock import MockClock
@@ -27,6 +28,7 @@ PLAIN: dict[str, Make] = {
     "weighted_round_robin": WeightedRoundRobin,
     "peak_ewma": lambda given: PeakEwma(given, Random(7), MockClock()),
     "consistent_hash": lambda given: ConsistentHash(given, Random(7), 150),
+    "rendezvous": lambda given: Rendezvous(given, Random(7)),
 }
 
 

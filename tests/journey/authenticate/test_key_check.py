@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.exchange import Exchange
 from sluicegate.journey.authenticate.key_check import KeyCheck
 from sluicegate.journey.authenticate.key_record import CONSUMER_HEADER, KeyRecord
 from sluicegate.journey.authenticate.keyring import Keyring
 from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer
+from sluicegate.model.name_pattern import read_patterns
 from support.exchanges import exchange, run
 from support.keys import Source, stored
 from support.mock_clock import MockClock
@@ -69,3 +75,48 @@ def test_while_the_store_is_away_an_unknown_key_is_503_and_never_401() -> None:
     )
     assert (sent.status, sent.header("retry-after")) == (503, "1")
     assert raw not in sent.body
+
+
+def of_an_ai_route(asked: Exchange) -> Exchange:
+    asked.speaks = cast("Any", SimpleNamespace(refusal=lambda *_: (401, b"text/plain", b"no")))
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [({"x-goog-api-key": "secret"}, None), ({}, "key=secret"), ({"x-api-key": "secret"}, None)],
+)
+def test_ai_routes_take_keys_from_where_googles_sdks_put_them(
+    headers: dict[str, str], query: str | None
+) -> None:
+    keyring = Keyring(None, MockClock(), Metrics())
+    plain = KeyCheck(keyring, b"x-api-key", None, (), (), bearer=True, optional=False)
+    asked = of_an_ai_route(exchange(headers=headers, query=query, keys={b"secret": ANN}))
+    assert run(plain, asked).status == 200
+    assert asked.request.headers == [(CONSUMER_HEADER, b"ann")]
+    assert asked.request.query is None
+
+
+def test_other_routes_leave_those_places_alone() -> None:
+    keyring = Keyring(None, MockClock(), Metrics())
+    plain = KeyCheck(keyring, b"x-api-key", None, (), (), bearer=True, optional=False)
+    headers = {"x-goog-api-key": "of the target"}
+    asked = exchange(headers=headers, query="key=1", keys={b"secret": ANN})
+    assert run(plain, asked).status == 401
+    assert asked.request.headers == [(b"x-goog-api-key", b"of the target")]
+    assert asked.request.query == b"key=1"
+
+
+def test_two_different_keys_are_refused_wherever_they_are() -> None:
+    both = {"x-goog-api-key": "secret", "authorization": "Bearer other"}
+    asked = of_an_ai_route(exchange(headers=both, keys={b"secret": ANN, b"other": ANN}))
+    assert run(CHECK, asked).status == 401
+    assert asked.request.headers == []
+
+
+def test_the_only_models_of_a_key_are_noted() -> None:
+    models = read_patterns(["gpt-*"], "models")
+    record = KeyRecord("ann", Consumer(), None, "k1", models=models)
+    asked = exchange(headers={"x-api-key": "secret"}, keys={b"secret": record})
+    assert run(CHECK, asked).status == 200
+    assert asked.models == models

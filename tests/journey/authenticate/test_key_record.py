@@ -4,6 +4,8 @@ import pytest
 
 from sluicegate.journey.authenticate.key_record import KeyRecord, record_of
 from sluicegate.model.consumer import Consumer, Key
+from sluicegate.model.name_pattern import any_matches
+from sluicegate.model.resource import FieldFault
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,19 @@ def test_what_a_key_was_granted_and_what_restricts_it_are_ready() -> None:
     assert made.scopes == ("b", "a")
     assert made.restriction is not None
     assert record_of(Key(), "k", "ann", Consumer(), None).restriction is None
+
+
+def test_the_only_models_of_a_key_are_ready() -> None:
+    made = record_of(Key(models=["gpt-*", "claude"]), "k", "ann", Consumer(), None)
+    names = ["gpt-4o", "claude", "claude-3"]
+    assert [any_matches(made.models, name) for name in names] == [True, True, False]
+    assert record_of(Key(), "k", "ann", Consumer(), None).models == ()
+
+
+def test_a_model_that_cannot_be_read_is_refused_at_its_place() -> None:
+    with pytest.raises(FieldFault) as caught:
+        record_of(Key(models=["gpt", "a*b"]), "k", "ann", Consumer(), None)
+    assert caught.value.part == ("models", 1)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from sluicegate.errors import FORBIDDEN, UNAUTHENTICATED
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sluicegate.journey.authenticate.restriction import Restriction
     from sluicegate.policy import Onward
 
+GOOGLE_HEADER: Final = b"x-goog-api-key"
+GOOGLE_QUERY: Final = b"key"
 Challenges = tuple[tuple[bytes, bytes], ...]
 
 
@@ -48,6 +50,8 @@ class KeyCheck:
         shown = self._take_from_headers(request.headers)
         if self._query is not None and request.query:
             shown += _take_from_query(request, self._query)
+        if exchange.speaks is not None:
+            shown += _take_as_google(request)
         if not shown:
             if self._optional:
                 await onward(exchange)
@@ -73,6 +77,7 @@ class KeyCheck:
             return
         exchange.plan = record.plan
         exchange.scopes = record.scopes
+        exchange.models = record.models
         request.headers.append(record.told)
         await onward(exchange)
 
@@ -102,6 +107,19 @@ class KeyCheck:
         for place in reversed(places):
             del headers[place]
         return shown
+
+
+def _take_as_google(request: Request) -> list[bytes]:
+    """Take keys from where Google's SDKs put them, on routes with AI endpoints.
+
+    `x-goog-api-key`: google-genai, `_api_client.py`; the parameter `key`: Google's REST reference.
+    """
+    shown = request.headers.get_all(GOOGLE_HEADER)
+    if shown:
+        request.headers.remove(GOOGLE_HEADER)
+    if request.query:
+        shown = [*shown, *_take_from_query(request, GOOGLE_QUERY)]
+    return shown
 
 
 def _take_from_query(request: Request, wanted: bytes) -> list[bytes]:

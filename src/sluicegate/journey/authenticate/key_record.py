@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sluicegate.journey.authenticate.restriction import restriction_of
+from sluicegate.model.name_pattern import read_patterns
 
 if TYPE_CHECKING:
     from sluicegate.journey.authenticate.restriction import Restriction
     from sluicegate.model.consumer import Consumer, Key
+    from sluicegate.model.name_pattern import NamePattern
 
 CONSUMER_HEADER: Final = b"sluicegate-consumer"
 
@@ -22,7 +24,7 @@ class KeyRecord:
     """
 
     __slots__ = (
-        "consumer", "consumer_name", "key_id", "plan", "restriction", "scopes", "told",
+        "consumer", "consumer_name", "key_id", "models", "plan", "restriction", "scopes", "told",
     )  # fmt: skip
 
     def __init__(
@@ -33,14 +35,16 @@ class KeyRecord:
         key_id: str,
         scopes: tuple[str, ...] = (),
         restriction: Restriction | None = None,
+        models: tuple[NamePattern, ...] = (),
     ) -> None:
-        """`plan` is the one that holds for requests with this key."""
+        """`plan` is the one that holds for requests with this key; `models` the only ones."""
         self.consumer_name = consumer_name
         self.consumer = consumer
         self.plan = plan
         self.key_id = key_id
         self.scopes = scopes
         self.restriction = restriction
+        self.models = models
         plain = consumer_name.isascii() and consumer_name.isprintable()
         self.told = (
             CONSUMER_HEADER,
@@ -56,4 +60,5 @@ def record_of(
     The key's plan wins over its consumer's, and that one over `team_plan`, that of their team.
     """
     plan = key.plan or bearer.plan or team_plan
-    return KeyRecord(name, bearer, plan, key_id, tuple(key.scopes), restriction_of(key))
+    models = read_patterns(key.models, "models")
+    return KeyRecord(name, bearer, plan, key_id, tuple(key.scopes), restriction_of(key), models)

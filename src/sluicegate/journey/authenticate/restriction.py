@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from sluicegate.journey.screen.networks import read_address, read_networks, within
+from sluicegate.model.name_pattern import NamePattern, read_patterns
 from sluicegate.model.resource import FieldFault
 
 if TYPE_CHECKING:
@@ -14,31 +15,12 @@ if TYPE_CHECKING:
     from sluicegate.journey.screen.networks import Network
     from sluicegate.model.consumer import Key
 
+__all__ = ["NamePattern", "Restriction", "restriction_of"]
+
 MOST_REMEMBERED: Final = 256
 """Addresses of one key whose verdict is kept: reading one costs more than all the rest."""
-ANY: Final = "*"
 NEVER_US: Final = 2**60
 """When a key expires that does not: in 36 000 years."""
-
-
-class NamePattern:
-    """A name, or a part of one: `*` at an end is any text."""
-
-    __slots__ = ("_after", "_before", "_text")
-
-    def __init__(self, written: str) -> None:
-        """Read it. Raises ValueError for `*` elsewhere."""
-        self._before = written.startswith(ANY)
-        self._after = written.endswith(ANY)
-        self._text = written.strip(ANY)
-        if ANY in self._text or "**" in written:
-            raise ValueError(f"`{written}`: write one `*` at an end, such as `orders-*`")
-
-    def matches(self, name: str) -> bool:
-        """Say whether this is such a name."""
-        if self._before:
-            return self._text in name if self._after else name.endswith(self._text)
-        return name.startswith(self._text) if self._after else name == self._text
 
 
 class Restriction:
@@ -96,12 +78,7 @@ def restriction_of(key: Key) -> Restriction | None:
     methods = {str(method) for method in key.methods}
     if "GET" in methods:
         methods.add("HEAD")
-    routes: list[NamePattern] = []
-    for place, written in enumerate(key.routes):
-        try:
-            routes.append(NamePattern(written))
-        except ValueError as error:
-            raise FieldFault(("routes", place), str(error)) from error
+    routes = read_patterns(key.routes, "routes")
     networks: list[Network] = []
     for place, text in enumerate(key.ip_ranges):
         try:

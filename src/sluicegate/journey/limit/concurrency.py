@@ -6,7 +6,7 @@ went away. What a killed worker held is free again after `expiry`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
@@ -80,38 +80,32 @@ class Policy:
 
     def __init__(self, config: Config, parts: Parts) -> None:
         """Prepare the limit, and what it is counted by."""
-        expiry_us = round(config.expiry * 1_000_000)
-        place = f"{config.identity};{parts.scope}"
-
-        def limits(written: Sequence[str]) -> Limits:
-            count = parse_concurrent(written[0])
-            label = Limit("slots-" + UNIT, Slots(count, expiry_us))
-            name = f"{config.name}-{count}-{UNIT}" if config.name else f"{count}-{UNIT}"
-            said = f'"{name}";q={count};qu="concurrent-requests"'
-            group = Group(place, [label], shadow=config.shadow)
-            return Limits(group, [name], [f"{count} at once"], said, None)
-
-        def own(written: Sequence[str]) -> Limits:
-            config.check_own(written)
-            return limits(written)
-
-        made = limits([f"{config.limit} {UNIT}"])
-        counted = counters(
-            parts.metrics, parts.scope, made.names, config.away, shadow=config.shadow
-        )
-        holding = Holding(parts.clock, parts.aside, float(config.expiry))
-        rule = Rule(
-            config.name,
-            made,
-            subject_of(config.by),
-            own,
-            counted,
-            away=config.away,
-            holding=holding,
-        )
-        self.rules = (rule,)
+        self.rules = (slots_rule(config, parts, subject_of(config.by)),)
         self._limiter = Limiter(self.rules, parts)
 
     def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
         """Take, then go on or refuse."""
         return self._limiter.handle(exchange, onward)
+
+
+def slots_rule(config: Config, parts: Parts, subject: Callable[[Exchange], str]) -> Rule:
+    """Build the rule for where `parts` say."""
+    expiry_us = round(config.expiry * 1_000_000)
+    place = f"{config.identity};{parts.scope}"
+
+    def limits(written: Sequence[str]) -> Limits:
+        count = parse_concurrent(written[0])
+        label = Limit("slots-" + UNIT, Slots(count, expiry_us))
+        name = f"{config.name}-{count}-{UNIT}" if config.name else f"{count}-{UNIT}"
+        said = f'"{name}";q={count};qu="concurrent-requests"'
+        group = Group(place, [label], shadow=config.shadow)
+        return Limits(group, [name], [f"{count} at once"], said, None)
+
+    def own(written: Sequence[str]) -> Limits:
+        config.check_own(written)
+        return limits(written)
+
+    made = limits([f"{config.limit} {UNIT}"])
+    counted = counters(parts.metrics, parts.scope, made.names, config.away, shadow=config.shadow)
+    holding = Holding(parts.clock, parts.aside, float(config.expiry))
+    return Rule(config.name, made, subject, own, counted, away=config.away, holding=holding)

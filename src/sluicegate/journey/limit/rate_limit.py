@@ -69,8 +69,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         Meta(
             description="Whom it counts: `consumer`, `key` (both: the address where the caller is "
             "anonymous), `team`, `plan`, `ip` (IPv6: the /64), `ip/24` or `ip/24,56` (prefixes), "
-            "`route`, `header:<name>` (requests without it share one allowance); a list counts "
-            "each combination."
+            "`route`, `model` (as `models` names it), `header:<name>` (requests without it share "
+            "one allowance); a list counts each combination."
         ),
     ] = "consumer"
     name: Name = ""

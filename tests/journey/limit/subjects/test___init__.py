@@ -13,7 +13,18 @@ from sluicegate.model.resource import FieldFault
 from support.exchanges import exchange
 
 FILES = {path.stem for path in Path(subjects.__path__[0]).glob("[a-z]*.py")}
-WRITTEN = ["consumer", "key", "plan", "team", "ip", "ip/24", "ip/24,56", "route", "header:x-a"]
+WRITTEN = [
+    "consumer",
+    "key",
+    "model",
+    "plan",
+    "team",
+    "ip",
+    "ip/24",
+    "ip/24,56",
+    "route",
+    "header:x-a",
+]
 
 
 def test_every_file_is_a_kind() -> None:
@@ -46,7 +57,7 @@ def test_a_list_of_one_is_that_one() -> None:
         (
             "",
             ("by",),
-            "write consumer, header:<name>, ip, ip/24, ip/24,56, key, plan, route or team",
+            "write consumer, header:<name>, ip, ip/24, ip/24,56, key, model, plan, route or team",
         ),
         (["ip", "x"], ("by", 1), "`x` is nobody to count by"),
         (["ip", "ip"], ("by", 1), "`ip` is there more than once"),
