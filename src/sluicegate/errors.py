@@ -7,6 +7,7 @@
     ├── StoreAway          the store cannot be asked in time; what is known goes on
     └── UpstreamError      an attempt at a target failed
         ├── ConnectFailed      nothing was sent: refused, unreachable, TLS, DNS
+        │   └── CredentialsAway a provider's credentials cannot be had now
         ├── ConnectTimeout     nothing was sent: no connection in time
         │   └── PoolFull           the same, and none was even begun: all are in use
         ├── UpstreamReset      the connection ended before the response did
@@ -23,6 +24,7 @@ written per answer and never holds internals: no addresses of targets, no except
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 TYPE_PREFIX = "urn:sluicegate:problem:"
 REGISTRY = "https://iana.org/assignments/http-problem-types#"
@@ -132,6 +134,22 @@ class Refused(SluicegateError):
         self.headers = headers
 
 
+class ErrorForm(Protocol):
+    """How errors are told to a caller who expects another form than a problem document."""
+
+    def refusal(
+        self, problem: Problem, detail: str | None, request_id: str
+    ) -> tuple[int, bytes, bytes]:
+        """Return status, media type and body."""
+
+
+def answer_for(error: BaseException) -> Refused:
+    """Return what a client is told of an exception: its problem if it has one, else 500."""
+    if isinstance(error, Refused):
+        return error
+    return Refused(getattr(error, "problem", INTERNAL))
+
+
 class StateAway(SluicegateError):
     """The state did not answer in time, or is known not to."""
 
@@ -199,6 +217,13 @@ class UpstreamTooLarge(UpstreamError):
     """The body is larger than a policy may hold back. Not the target's fault, and no second try."""
 
     reason = "too_large"
+
+
+class CredentialsAway(ConnectFailed):
+    """Nothing was sent: a provider's credentials cannot be had, or not in time."""
+
+    problem = UNAVAILABLE
+    reason = "credentials_away"
 
 
 class HedgeLost(UpstreamError):

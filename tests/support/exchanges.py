@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from sluicegate.clock import Clock
-from sluicegate.exchange import Client, Exchange, Request, Response, answer_for
+from sluicegate.errors import answer_for
+from sluicegate.exchange import Client, Exchange, Request, Response
 from sluicegate.headers import Headers
 from sluicegate.journey.limit.away import Away
 from sluicegate.metrics import Metrics

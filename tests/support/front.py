@@ -160,6 +160,19 @@ def front(
     `options` are those of `document`.
     """
     at = Front([Upstream(each) for each in (script, *others)], clock or Clock())
+    with started(at, folder, lambda urls: document(*urls, **options), expects_errors=expects_errors):
+        yield at
+
+
+@contextmanager
+def started(
+    at: Front,
+    folder: Path,
+    write: Callable[[list[str]], str],
+    *,
+    expects_errors: bool = False,
+) -> Iterator[None]:
+    """Run what `at` has; `write` makes the configuration from the URLs of its upstreams."""
     folder.mkdir(parents=True, exist_ok=True)
     running: AbstractContextManager[Any] | Any = None
     try:
@@ -170,14 +183,14 @@ def front(
             urls = [each.url for each in at.upstreams]
 
             async def begin() -> Any:
-                made = data_plane(folder, document(*urls, **options), at.clock)
+                made = data_plane(folder, write(urls), at.clock)
                 at.plane = await made.__aenter__()
                 return made
 
             try:
                 running = at.call(begin())
                 try:
-                    yield at
+                    yield
                 finally:
                     at.call(_end(running, at.clock))
             finally:

@@ -1,0 +1,66 @@
+"""One call of a model, as the journey sees it: `exchange.call`.
+
+Made at the start of `authorize` from the body, filled in on the way. Policies read `asked` and
+`alias`; dispatch writes what it did, for headers, logs and metrics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msgspec import Raw
+
+    from sluicegate.llm.canonical import Request, Usage
+    from sluicegate.llm.endpoint import Endpoint
+    from sluicegate.llm.failure import Failure
+    from sluicegate.upstream.models.pool import ModelPool
+
+
+class Overrides:
+    """What the caller's headers say, where its plan allows that."""
+
+    __slots__ = ("deployment", "fallback", "timeout_s")
+
+    def __init__(self) -> None:
+        """Nothing is said."""
+        self.deployment: str | None = None
+        self.fallback = True
+        self.timeout_s: float | None = None
+
+
+class ModelCall:
+    """`asked` is the model's name as the caller wrote it, `alias` the model's that it stands for.
+
+    Where a name of a model ends in `*`, `alias` does, so it is good for labels. A native
+    pass-through asks for `proxy/<provider>`. `fields` are the members of the body, as they came;
+    `request` is what they say, once it was read. `allows` say of a model's name whether the caller
+    may see it. `dropped` are fields of the call that were left out. Times are monotonic seconds.
+    """
+
+    __slots__ = (
+        "alias", "allows", "asked", "body", "deployment", "dropped", "endpoint", "failure",
+        "fields", "first_token_at", "overrides", "pool", "provider", "request", "stream",
+        "usage",
+    )  # fmt: skip
+
+    def __init__(self, endpoint: Endpoint, asked: str) -> None:
+        """Nothing was done yet."""
+        self.endpoint = endpoint
+        self.asked = asked
+        self.alias: str | None = None
+        self.allows: list[Callable[[str], bool]] = []
+        self.pool: ModelPool | None = None
+        self.overrides: Overrides | None = None
+        self.stream = endpoint.stream
+        self.body = b""
+        self.fields: dict[str, Raw] = {}
+        self.deployment: str | None = None
+        self.provider: str | None = None
+        self.request: Request | None = None
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self.dropped: list[str] = []
+        self.first_token_at = 0.0

@@ -1,0 +1,59 @@
+"""`usageMetadata` (types.py, `GenerateContentResponseUsageMetadata`).
+
+Thoughts are counted apart from the candidates' tokens, and what tools of Google's put into the
+prompt apart from the prompt's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sluicegate.llm.canonical import Usage
+
+if TYPE_CHECKING:
+    from sluicegate.llm.dialects.gemini_generate.wire import Beside, ModalityTokens, UsageMetadata
+
+AUDIO: Final = "AUDIO"
+NAMES: Final = ("cache_write", "cache_write_1h", "audio_input", "audio_output")
+
+
+def read_usage(said: UsageMetadata, beside: Beside | None = None) -> Usage:
+    """Return the tokens of an answer; `beside` where another gateway wrote it."""
+    reasoning = said.thoughts_token_count or 0
+    usage = Usage(
+        input=(said.prompt_token_count or 0) + (said.tool_use_prompt_token_count or 0),
+        output=(said.candidates_token_count or 0) + reasoning,
+        cached=said.cached_content_token_count or 0,
+        reasoning=reasoning,
+    )
+    if said.prompt_tokens_details:
+        usage.audio_input = _audio(said.prompt_tokens_details)
+    if said.candidates_tokens_details:
+        usage.audio_output = _audio(said.candidates_tokens_details)
+    if beside is not None and beside.usage is not None:
+        usage.cache_write = beside.usage.cache_write
+        usage.cache_write_1h = beside.usage.cache_write_1h
+    return usage
+
+
+def _audio(details: list[ModalityTokens]) -> int:
+    return sum(one.token_count for one in details if one.modality == AUDIO)
+
+
+def write_usage(usage: Usage) -> dict[str, int]:
+    """Return `usageMetadata`; zeros are left out, as by the vendor."""
+    said = {
+        "promptTokenCount": usage.input,
+        "candidatesTokenCount": max(0, usage.output - usage.reasoning),
+        "totalTokenCount": usage.total,
+    }
+    if usage.cached:
+        said["cachedContentTokenCount"] = usage.cached
+    if usage.reasoning:
+        said["thoughtsTokenCount"] = usage.reasoning
+    return said
+
+
+def usage_beside(usage: Usage) -> dict[str, Any]:
+    """Return the tokens that `usageMetadata` has no field for."""
+    return {name: value for name in NAMES if (value := getattr(usage, name))}

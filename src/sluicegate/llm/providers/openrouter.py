@@ -1,0 +1,28 @@
+"""OpenRouter.
+
+Source: https://openrouter.ai/docs/api-reference/overview (URL, bearer token, `HTTP-Referer` and
+`X-Title`), `/docs/client-sdks` (`chat`, `responses`, `embeddings`, Anthropic's `messages`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sluicegate.llm.vendor import (
+    ANTHROPIC_FORWARDS,
+    ANTHROPIC_VERSION,
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    Vendor,
+)
+
+PROVIDER: Final = Vendor(
+    kind="openrouter",
+    url="https://openrouter.ai/api/v1",
+    places={**CHAT, **RESPONSES, **MESSAGES, **COMPLETIONS, **EMBEDDINGS},
+    headers=(ANTHROPIC_VERSION,),
+    forwards=ANTHROPIC_FORWARDS | {b"http-referer", b"x-title"},
+)

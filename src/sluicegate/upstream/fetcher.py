@@ -1,0 +1,176 @@
+"""Fetches something small from the open internet: never from a private address.
+
+A name that callers choose may lead anywhere, so every address is judged (`address_guard`), also one
+that stands in the URL, and the connection goes to an address that was judged. Redirects are not
+followed: they would have to be judged anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from sluicegate.errors import (
+    ConnectFailed,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+)
+from sluicegate.metrics import Cell
+from sluicegate.model.service import Pool as PoolConfig
+from sluicegate.model.service import Timeouts, UpstreamTls
+from sluicegate.model.units import Duration
+from sluicegate.upstream.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from sluicegate.headers import Headers
+    from sluicegate.upstream.address_guard import AddressGuard
+    from sluicegate.upstream.resolve import Resolver
+    from sluicegate.upstream.service import Surroundings
+
+TIMEOUTS: Final = Timeouts(connect=Duration(3), first_byte=Duration(10), idle=Duration(5))
+ONCE: Final = PoolConfig(max_idle=0)
+USUAL_PORTS: Final = (None, 80, 443)
+OK: Final = 200
+IDENTITY: Final = b"identity"
+PLACE: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+\Z")
+"""A host, maybe with a port: neither user nor anything that a head cannot hold."""
+UNESCAPED: Final = "/%:@!$&'()*+,;=-._~"
+"""What may stand in a path as it is (RFC 3986, 3.3), and escapes."""
+
+
+class Fetcher:
+    """Fetches by GET. One connection for each."""
+
+    def __init__(
+        self,
+        shared: Surroundings,
+        resolver: Resolver,
+        guard: AddressGuard,
+        ports: Container[int | None] = USUAL_PORTS,
+    ) -> None:
+        """Take a `resolver` that judges by `guard`, too; addresses in URLs are judged here."""
+        self._shared = shared
+        self._resolver = resolver
+        self._guard = guard
+        self._ports = ports
+
+    async def get(self, url: str, max_bytes: int, until: float) -> tuple[str, bytes]:
+        """Return media type ("" where none is said) and body. Raises UpstreamError.
+
+        `until` is monotonic seconds.
+        """
+        parts = self._checked(url)
+        left_s = until - self._shared.clock.monotonic()
+        if left_s <= 0.0:
+            raise UpstreamTimeout
+        pool = Pool.to(
+            f"{parts.scheme}://{parts.netloc}",
+            UpstreamTls(),
+            ONCE,
+            self._shared.contexts,
+            self._resolver,
+            self._shared.deadlines,
+            Cell(),
+        )
+        connection = await pool.connect(min(float(TIMEOUTS.connect), left_s))
+        fetch = _Fetch(max_bytes)
+        target = quote(parts.path or "/", safe=UNESCAPED)
+        if parts.query:
+            target += "?" + quote(parts.query, safe=UNESCAPED + "?")
+        head = (
+            f"GET {target} HTTP/1.1\r\nhost: {parts.netloc}\r\naccept: */*\r\n"
+            "accept-encoding: identity\r\nconnection: close\r\nuser-agent: sluicegate\r\n\r\n"
+        )
+        try:
+            connection.start(
+                fetch,
+                head.encode("ascii"),
+                TIMEOUTS,
+                until,
+                head_only=False,
+                whole=True,
+                chunked=False,
+            )
+            await fetch.done
+        finally:
+            connection.abandon()
+            pool.close()
+        return fetch.media, b"".join(fetch.pieces)
+
+    def _checked(self, url: str) -> SplitResult:
+        """Refuse what is no public place by its name already. Raises UpstreamError."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise UpstreamInvalid("not a URL") from None
+        if parts.scheme not in ("http", "https") or not host or not PLACE.match(parts.netloc):
+            raise UpstreamInvalid("not a URL that can be asked")
+        if port not in self._ports:
+            raise ConnectFailed("a port that nothing is fetched from")
+        try:
+            ip_address(host)
+        except ValueError:
+            return parts  # a name: its addresses are judged when it is looked up
+        if not self._guard.allows(host):
+            raise ConnectFailed("an address that nothing is fetched from")
+        return parts
+
+
+class _Fetch:
+    """Receiver of one answer."""
+
+    __slots__ = ("_room", "done", "media", "pieces")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._room = max_bytes
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.media = ""
+        self.pieces: list[bytes] = []
+
+    def on_informational(self, status: int, headers: Headers) -> None:
+        """Take no notice."""
+
+    def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
+        """Take no notice: there is no body."""
+
+    def on_pause(self) -> None:
+        """Take no notice."""
+
+    def on_response(self, status: int, headers: Headers, length: int | None) -> None:
+        """Look at the head."""
+        coding = headers.get(b"content-encoding")
+        if status != OK:
+            self.on_error(UpstreamInvalid(f"status {status}"))
+        elif coding is not None and coding.strip().lower() != IDENTITY:
+            self.on_error(UpstreamInvalid("compressed, which was not asked for"))
+        elif length is not None and length > self._room:
+            self.on_error(UpstreamTooLarge("too large"))
+        media = (headers.get(b"content-type") or b"").partition(b";")[0]
+        self.media = media.strip().lower().decode("latin-1")
+
+    def on_data(self, data: bytes) -> None:
+        """Take a piece."""
+        self._room -= len(data)
+        if self._room < 0:
+            self.on_error(UpstreamTooLarge("too large"))
+        elif not self.done.done():
+            self.pieces.append(data)
+
+    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
+        """Have all of it."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def on_error(self, error: Exception) -> None:
+        """Fail."""
+        if not self.done.done():
+            known = isinstance(error, UpstreamError)
+            self.done.set_exception(error if known else UpstreamInvalid("not to be read"))

@@ -1,0 +1,20 @@
+"""OpenRouter: where it is, and what it wants otherwise."""
+
+from __future__ import annotations
+
+from sluicegate.llm.providers import find
+from support.links import places
+
+
+def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
+    assert places("openrouter") == {
+        "openai_chat": "https://openrouter.ai/api/v1/chat/completions",
+        "openai_responses": "https://openrouter.ai/api/v1/responses",
+        "anthropic_messages": "https://openrouter.ai/api/v1/messages",
+        "openai_completions": "https://openrouter.ai/api/v1/completions",
+        "openai_embeddings": "https://openrouter.ai/api/v1/embeddings",
+    }
+
+
+def test_the_name_of_the_callers_application_goes_on() -> None:
+    assert {b"http-referer", b"x-title"} <= find("openrouter").forwards

@@ -1,0 +1,21 @@
+"""Together AI: where it is, and what it wants otherwise."""
+
+from __future__ import annotations
+
+from support.links import fitted, places
+
+
+def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
+    assert places("together") == {
+        "openai_chat": "https://api.together.ai/v1/chat/completions",
+        "openai_completions": "https://api.together.ai/v1/completions",
+        "openai_embeddings": "https://api.together.ai/v1/embeddings",
+    }
+
+
+def test_the_bound_on_tokens_has_its_older_name_and_developers_speak_as_the_system() -> None:
+    body = {"max_completion_tokens": 5, "messages": [{"role": "developer", "content": "x"}]}
+    assert fitted("together", body) == {
+        "max_tokens": 5,
+        "messages": [{"role": "system", "content": "x"}],
+    }
