@@ -18,8 +18,9 @@ def folder() -> Path:
     made = KEPT / f"compiled-{_fingerprint()}"
     if not made.exists():
         print("compiling the data path …", file=sys.stderr, flush=True)
-        shutil.rmtree(KEPT, ignore_errors=True)
         fresh = KEPT / "fresh"
+        for outdated in (fresh, *KEPT.glob("compiled-*")):
+            shutil.rmtree(outdated, ignore_errors=True)
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         environ = os.environ | {"SLUICEGATE_COMPILE": "1"}
         command = [*pip, "install", "--no-deps", "--target", str(fresh), str(ROOT)]

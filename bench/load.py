@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.processes import DEBIAN, program
 
@@ -28,25 +30,54 @@ class Load:
         return self.requests / self.seconds
 
 
+@dataclass(frozen=True)
+class Post:
+    """What to send in place of a GET of `/bench`: a Lua script of wrk's holds method and body."""
+
+    path: str
+    script: Path
+
+
+def post(file: Path, path: str, body: str) -> Post:
+    """Write the script that sends JSON to `path`."""
+    lines = f"""wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = {_lua(body)}
+"""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(lines)
+    return Post(path, file)
+
+
 def command(
-    port: int, seconds: float, headers: tuple[str, ...] = (), connections: int = CONNECTIONS
+    port: int,
+    seconds: float,
+    headers: tuple[str, ...] = (),
+    connections: int = CONNECTIONS,
+    sent: Post | None = None,
 ) -> list[str]:
     """Return the command that runs wrk for `seconds` (rounded up to whole ones)."""
     flags = [flag for header in headers for flag in ("-H", header)]
+    path = "/bench"
+    if sent is not None:
+        flags += ["-s", str(sent.script)]
+        path = sent.path
     return [
         program("wrk", DEBIAN), "-t", "1", "-c", str(connections), "-d", f"{-int(-seconds // 1)}s",
-        "--latency", *flags, f"http://127.0.0.1:{port}/bench",
+        "--latency", *flags, f"http://127.0.0.1:{port}{path}",
     ]  # fmt: skip
 
 
 def run(
-    port: int, seconds: float, headers: tuple[str, ...] = (), connections: int = CONNECTIONS
+    port: int,
+    seconds: float,
+    headers: tuple[str, ...] = (),
+    connections: int = CONNECTIONS,
+    sent: Post | None = None,
 ) -> Load:
     """Send as many requests as are answered for `seconds`."""
-    text = subprocess.run(
-        command(port, seconds, headers, connections), capture_output=True, check=True, text=True
-    ).stdout
-    return parse(text)
+    line = command(port, seconds, headers, connections, sent)
+    return parse(subprocess.run(line, capture_output=True, check=True, text=True).stdout)
 
 
 def parse(text: str) -> Load:
@@ -67,3 +98,11 @@ def parse(text: str) -> Load:
 def _quantile(text: str, percent: int) -> float:
     found = re.search(rf"^ +{percent}% +([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
     return float(found[1]) * MS[found[2]] if found else float("nan")
+
+
+def _lua(text: str) -> str:
+    """Write a string as Lua does; JSON's escapes are Lua's too, where all is ASCII but `\\u`."""
+    written = json.dumps(text)
+    if "\\u" in written or "\\/" in written:
+        raise ValueError("a body that Lua cannot be told")
+    return written

@@ -84,12 +84,12 @@ LUA_ACCESS = """
 """
 
 
-def _nginx(folder: Path, port: int, http: str, modules: str = "") -> Running:
+def nginx(folder: Path, port: int, http: str, modules: str = "") -> Running:
     folder.mkdir(parents=True, exist_ok=True)
     text = NGINX.format(folder=folder, http=http).replace("load_module_lines", modules)
     (folder / "nginx.conf").write_text(text)
-    nginx = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
-    return start([*nginx, "-c", f"{folder}/nginx.conf"], port, folder)
+    command = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
+    return start([*command, "-c", f"{folder}/nginx.conf"], port, folder)
 
 
 def upstream(folder: Path) -> Running:
@@ -103,13 +103,13 @@ def upstream(folder: Path) -> Running:
         f"server {{ {listen} default_type application/json;"
         f" location / {{ return 200 '{BODY}'; }} }}"
     )
-    return _nginx(folder, port, http)
+    return nginx(folder, port, http)
 
 
 def nginx_proxy(folder: Path, upstream_port: int) -> Running:
     """Start nginx with `proxy_pass`."""
     port = free_port()
-    return _nginx(folder, port, PROXY.format(upstream=upstream_port, port=port, head="", access=""))
+    return nginx(folder, port, PROXY.format(upstream=upstream_port, port=port, head="", access=""))
 
 
 def nginx_lua_redis(folder: Path, upstream_port: int) -> Running:
@@ -127,7 +127,7 @@ def nginx_lua_redis(folder: Path, upstream_port: int) -> Running:
     http = PROXY.format(
         upstream=upstream_port, port=port, head=LUA_HEAD.format(key=KEY), access=access
     )
-    running = _nginx(folder, port, http, "".join(f"load_module {modules / n};" for n in needed))
+    running = nginx(folder, port, http, "".join(f"load_module {modules / n};" for n in needed))
     running.beside.append(redis)
     return running
 

@@ -79,7 +79,11 @@ class Running:
 
 
 def start(
-    command: list[str], port: int, folder: Path, environ: dict[str, str] | None = None
+    command: list[str],
+    port: int,
+    folder: Path,
+    environ: dict[str, str] | None = None,
+    patience_s: float = 20,
 ) -> Running:
     """Start a server and wait until it listens; output goes to files in `folder`.
 
@@ -97,7 +101,7 @@ def start(
             process_group=0,
         )
     running = Running(process, port, folder)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience_s
     while not _listens(port):
         if process.poll() is not None or time.monotonic() > deadline:
             running.stop()

@@ -14,8 +14,9 @@ from sluicegate.errors import (
     Refused,
     UpstreamTimeout,
     UpstreamTooLarge,
+    answer_for,
 )
-from sluicegate.exchange import Exchange, Response, answer_for
+from sluicegate.exchange import Exchange, Response
 from sluicegate.headers import Headers
 from support.exchanges import exchange, sink
 

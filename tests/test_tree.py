@@ -340,7 +340,7 @@ def test_the_tree_speaks_of_itself_only() -> None:
     home = re.escape(os.environ.get("HOME", "/root").rstrip("/") or "/root")
     words = re.compile(
         rf"{re.escape(str(ROOT))}\b|{home}/|\bissue \d+|\bsession \d+|\bsub-?agents?\b"
-        r"|\bthe (lead|brief|prompt)\b|\bco-authored-by\b|\b(TODO|FIXME)\b",
+        r"|\bthe (lead|brief)\b|\bco-authored-by\b|\b(TODO|FIXME)\b",
         re.IGNORECASE,
     )
     wrong = []

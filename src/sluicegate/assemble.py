@@ -8,8 +8,10 @@ import gc
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.authenticate.keyring import Keyring
+from sluicegate.journey.dispatch.model.dispatch import ModelDispatch
 from sluicegate.journey.dispatch.service import dispatch
 from sluicegate.journey.limit.counting import Counting
+from sluicegate.journey.limit.deployment_quota import deployment_quota
 from sluicegate.journey.limit.limiter import Limiter
 from sluicegate.journey.run import (
     PROBES,
@@ -26,6 +28,10 @@ from sluicegate.state.contract import Crew
 from sluicegate.telemetry.export import Exporter
 from sluicegate.upstream.address_guard import AddressGuard
 from sluicegate.upstream.contexts import ClientContexts
+from sluicegate.upstream.fetcher import Fetcher
+from sluicegate.upstream.maker import Maker
+from sluicegate.upstream.models.cooldowns import Cooldowns
+from sluicegate.upstream.models.deployment import deployment_name
 from sluicegate.upstream.resolve import Resolver
 from sluicegate.upstream.service import Surroundings, UpstreamService
 from sluicegate.wire.deadlines import Deadlines
@@ -44,7 +50,6 @@ if TYPE_CHECKING:
     from sluicegate.journey.authenticate.keyring import KeySource
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.metrics import Cell, Metrics
-    from sluicegate.model.service import Service
     from sluicegate.process.health import HealthView
     from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Resources
@@ -113,20 +118,13 @@ class DataPlane:
             spans=None if self._exporter is None else self._exporter.spans,
             aside=self._aside,
         )
-        self._compiler = Compiler(
-            catalog,
-            parts,
-            self._make_service,
-            route_stage=answering(follow_route),
-            second_half=second_half,
-            dispatch=dispatch,
-            nest=nest,
-            limiter=lambda rules: Limiter(rules, parts).handle,
-        )
-        self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
         self.client_contexts = ClientContexts()
         shared = (clock, self.deadlines, metrics, self.resolver, self.client_contexts)
         self._surroundings = Surroundings(*shared, tell, crew.workers, settings.region.zone)
+        self._cooldowns = Cooldowns(self._counting.state, clock, metrics)
+        self._public = Resolver(clock, guard=AddressGuard())
+        self._compiler = self._make_compiler(catalog, parts)
+        self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
         self._heard: list[News] = []
@@ -198,6 +196,7 @@ class DataPlane:
         if self._exporter is not None:
             self._exporter.start()
         await self._counting.start()
+        self._cooldowns.start()
         await listener.start()
 
     def stop_listening(self, sock: socket.socket) -> None:
@@ -231,11 +230,13 @@ class DataPlane:
         if self._exporter is not None:
             await asyncio.to_thread(self._exporter.close)
         if self.snapshot is not None:
-            for service in self.snapshot.services.values():
-                service.close()
+            for each in self.snapshot.upstreams():
+                each.close()
         await self.keyring.close()
+        await self._cooldowns.close()
         self._counting.close()
         await self.resolver.close()
+        await self._public.close()
         self.deadlines.stop()
 
     async def reload_tls(self) -> None:
@@ -267,7 +268,8 @@ class DataPlane:
             await self.clock.sleep(LOOK_S)
 
     def _close_replaced(self, previous: Snapshot, snapshot: Snapshot) -> None:
-        """Close the services that are no longer used, and forget what is gone with them."""
+        """Close what is no longer used, and forget what is gone with it."""
+        self._close_models(previous, snapshot)
         for name, service in previous.services.items():
             successor = snapshot.services.get(name)
             if successor is service:
@@ -280,6 +282,25 @@ class DataPlane:
             for target in service.targets:
                 if target.label not in stay:
                     self.metrics.forget(service=name, target=target.label)
+
+    def _close_models(self, previous: Snapshot, snapshot: Snapshot) -> None:
+        """Close models and providers that are no longer used."""
+        stays = {id(each) for each in snapshot.upstreams()}
+        for each in previous.upstreams():
+            if id(each) not in stays and not isinstance(each, UpstreamService):
+                each.close()
+        for kind, before, now in (
+            ("provider", previous.providers, snapshot.providers),
+            ("model", previous.models.pools, snapshot.models.pools),
+        ):
+            for name in before.keys() - now.keys():
+                self.metrics.forget(**{kind: name})
+        for name, pool in snapshot.models.pools.items():
+            gone = previous.models.pools.get(name, pool)
+            for label in {each.name for each in gone.deployments} - {
+                each.name for each in pool.deployments
+            }:
+                self.metrics.forget(model=name, deployment=label)
 
     async def _compile(self, resources: Resources, previous: Snapshot | None) -> Snapshot:
         """Compile without garbage collections: a full one among 10 000 routes takes 0.1 s."""
@@ -307,10 +328,35 @@ class DataPlane:
             for step in made.values():
                 for rule in step.rules:
                     yield scope, rule
+        pools = {} if self.snapshot is None else self.snapshot.models.pools
+        for pool in pools.values():
+            for each in pool.deployments:
+                if each.quota is not None:
+                    for rule in each.quota.rules:
+                        yield each.quota.scope, rule
 
-    def _make_service(self, name: str, service: Service) -> UpstreamService:
-        previous = None if self.snapshot is None else self.snapshot.services.get(name)
-        return UpstreamService(name, service, self._surroundings, previous)
+    def _make_compiler(self, catalog: PolicyCatalog, parts: Parts) -> Compiler:
+        """Tie the fixed steps of the journey together, and what makes the rest."""
+        # What callers name is fetched from the open internet alone, whatever `private_networks` is.
+        fetcher = Fetcher(self._surroundings, self._public, AddressGuard())
+        maker = Maker(
+            self._surroundings,
+            self._cooldowns,
+            lambda model, each: deployment_quota(model, each, deployment_name(model, each), parts),
+            self.settings.region.name,
+            lambda: self.snapshot,
+        )
+        return Compiler(
+            catalog,
+            parts,
+            maker,
+            route_stage=answering(follow_route),
+            second_half=second_half,
+            dispatch=dispatch,
+            nest=nest,
+            limiter=lambda rules: Limiter(rules, parts).handle,
+            ai=ModelDispatch(self.deadlines, fetcher, self.metrics),
+        )
 
     def _slice(self, steps: Generator[None, None, Snapshot]) -> Snapshot | None:
         began = self.clock.monotonic()

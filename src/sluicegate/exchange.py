@@ -21,14 +21,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from sluicegate.errors import INTERNAL, Problem, Refused, UpstreamTooLarge
+from sluicegate.errors import Problem, Refused, UpstreamTooLarge
 from sluicegate.headers import Headers
 
 if TYPE_CHECKING:
     import asyncio
 
     from sluicegate.clock import Clock
+    from sluicegate.errors import ErrorForm
+    from sluicegate.llm.call import ModelCall
+    from sluicegate.llm.endpoint import Endpoint
     from sluicegate.model.consumer import Consumer
+    from sluicegate.model.name_pattern import NamePattern
     from sluicegate.snapshot.table import CompiledRoute, Snapshot
     from sluicegate.state.contract import Outcome
     from sluicegate.telemetry.trace import Trace
@@ -76,21 +80,9 @@ class Request:
     """
 
     __slots__ = (
-        "authority",
-        "body",
-        "client_ip",
-        "headers",
-        "host",
-        "method",
-        "own_trace",
-        "path",
-        "query",
-        "request_id",
-        "scheme",
-        "target",
-        "upgrade",
-        "version",
-    )
+        "authority", "body", "client_ip", "headers", "host", "method", "own_trace", "path",
+        "query", "request_id", "scheme", "target", "upgrade", "version",
+    )  # fmt: skip
 
     method: str
     target: bytes
@@ -179,6 +171,7 @@ class Exchange:
     key_id: str | None = None
     plan: str | None = None
     scopes: tuple[str, ...] = ()  # what the key was granted
+    models: tuple[NamePattern, ...] = ()  # the only ones the key is good for; empty: all
     service: str | None = None
     target: str | None = None
     response: Response | None = None
@@ -218,6 +211,9 @@ class Exchange:
         self.clock = clock
         self.flow: Flow | None = None  # here, because mypyc forgets such a default on the class
         self.trace: Trace | None = None
+        self.speaks: ErrorForm | None = None
+        self.endpoint: Endpoint | None = None
+        self.call: ModelCall | None = None
         self.started_at = clock.monotonic()
 
     # --- declared on the way down ----------
@@ -274,8 +270,16 @@ class Exchange:
         headers: tuple[tuple[bytes, bytes], ...] = (),
         members: dict[str, Any] | None = None,
     ) -> None:
-        """Answer with a problem document (RFC 9457) with `members`, marked not to be cached."""
+        """Answer with a problem document (RFC 9457) with `members`, marked not to be cached.
+
+        Where the caller `speaks` otherwise, in the error form of that, without `members`.
+        """
         self.problem = problem
+        no_store = (b"cache-control", b"no-store")
+        if self.speaks is not None:
+            status, media, said = self.speaks.refusal(problem, detail, self.request.request_id)
+            self.respond(status, [(b"content-type", media), no_store, *headers], said)
+            return
         content: dict[str, Any] = {
             "type": problem.type,
             "title": problem.title,
@@ -285,7 +289,7 @@ class Exchange:
             content["detail"] = detail
         content |= members or {}
         content["instance"] = "urn:request:" + self.request.request_id
-        fixed = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        fixed = [(b"content-type", b"application/problem+json"), no_store]
         self.respond(problem.status, [*fixed, *headers], msgspec.json.encode(content))
 
     # --- the answer of a target, called by dispatch ----------
@@ -391,10 +395,3 @@ class Exchange:
     def _emit(self, data: bytes) -> None:
         self.bytes_out += len(data)
         self.sink.send_body(data)
-
-
-def answer_for(error: BaseException) -> Refused:
-    """Return what a client is told of an exception: its problem if it has one, else 500."""
-    if isinstance(error, Refused):
-        return error
-    return Refused(getattr(error, "problem", INTERNAL))

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from sluicegate.errors import CLIENT_GONE, NO_ROUTE, Refused
-from sluicegate.exchange import answer_for
+from sluicegate.errors import CLIENT_GONE, NO_ROUTE, Refused, answer_for
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange

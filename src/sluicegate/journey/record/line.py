@@ -18,6 +18,7 @@ from sluicegate.errors import CLIENT_GONE
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.exchange import Exchange
+    from sluicegate.llm.call import ModelCall
     from sluicegate.policy import Onward
 
 REDACTED: Final = b"***"
@@ -110,9 +111,24 @@ class LineLog:
             encode(round((first_byte - started) * 1e6) / 1e3) if first_byte else b"null",
             b',"user_agent":',
             agent,
-            b"}\n",
+            b"}\n" if exchange.call is None else self._call(exchange, exchange.call),
         )
         return b"".join(pieces)
+
+    def _call(self, exchange: Exchange, call: ModelCall) -> bytes:
+        """Return the last fields of a call of a model, and the end of the line."""
+        usage, first = call.usage, call.first_token_at
+        fields = {
+            "model": call.asked,
+            "deployment": call.deployment,
+            "stream": call.stream,
+            "first_token_ms": round((first - exchange.started_at) * 1e6) / 1e3 if first else None,
+            "input_tokens": None if usage is None else usage.input,
+            "cached_tokens": None if usage is None else usage.cached,
+            "output_tokens": None if usage is None else usage.output,
+            "failure": None if call.failure is None else call.failure.kind,
+        }
+        return b"," + self._encode(fields)[1:] + b"\n"
 
     def _time(self) -> bytes:
         """Begin a line, up to the value of the request's id."""

@@ -59,9 +59,9 @@ class SseFraming:
         ):
             self._begun = True
             return [Frame(data, "", data[6:-2])]
-        if not self._pending and not self._carriage and self._begun:
-            if 0 < len(data) - 2 == data.find(b"\n\n"):
-                return [self._frame(data)]
+        whole = 0 < len(data) - 2 == data.find(b"\n\n")
+        if whole and self._begun and not self._pending and not self._carriage:
+            return [self._frame(data)]
         frames: list[Frame] = []
         # What was looked at before holds no end, unless it is among its last three bytes.
         look = max(0, len(self._pending) - 3)

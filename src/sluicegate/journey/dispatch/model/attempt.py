@@ -1,0 +1,401 @@
+"""One call of one deployment.
+
+Nothing of an answer is written to the exchange before it counts: a stream counts from its first
+token on, a whole answer when it is whole and is what its dialect says. Until then another
+deployment can be asked, and the caller sees nothing of it.
+
+    begin() ──> None: there is something to pass on ──> commit() ──> rest()
+            └─> Failure: nothing was, and nothing will be
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from sluicegate.errors import UpstreamError, UpstreamReset
+from sluicegate.exchange import Response
+from sluicegate.journey.dispatch.model.errors import bad_answer, late, of_error
+from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
+from sluicegate.llm.dialect import Frame, Outgoing
+from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sluicegate.headers import Headers
+    from sluicegate.journey.dispatch.model.calling import Calling
+    from sluicegate.journey.dispatch.model.passage import Passage
+    from sluicegate.llm.canonical import Event
+    from sluicegate.llm.dialect import Framing, StreamReader
+    from sluicegate.telemetry.trace import AttemptSpan
+    from sluicegate.upstream.models.deployment import Deployment, Held
+    from sluicegate.wire.http1.client import ClientConnection
+
+NEVER: Final = float("inf")
+ERROR_BYTES: Final = 64 * 1024
+"""Of an answer with an error status: enough for what any vendor says."""
+MULTIPLE: Final = 300
+OK: Final = 200
+IDENTITY: Final = b"identity"
+END: Final = Frame(b"", "", b"")
+
+
+class ModelAttempt:
+    """Receiver of a provider's answer, and flow of the caller's. Watched by `Deadlines`."""
+
+    __slots__ = (
+        "_asked", "_body", "_calling", "_committed", "_connection", "_ended", "_error_headers",
+        "_error_type", "_first", "_framing", "_held", "_open", "_paused", "_pieces", "_reader",
+        "_rest", "_size", "_span", "_status", "_stream", "deadline", "deployment",
+        "first_token_s", "passage", "raw_error", "started",
+    )  # fmt: skip
+
+    def __init__(self, calling: Calling, deployment: Deployment, held: Held) -> None:
+        """Prepare to ask `deployment`, of whose limits the call has taken `held`."""
+        self._calling = calling
+        self._held = held
+        self._open = True
+        self.deployment = deployment
+        self.passage: Passage
+        self._stream = calling.call.stream
+        self._connection: ClientConnection | None = None
+        self._span: AttemptSpan | None = None
+        self._first: asyncio.Future[Failure | None] | None = None
+        self._rest: asyncio.Future[Failure | None] | None = None
+        self._framing: Framing | None = None
+        self._reader: StreamReader | None = None
+        self._body: list[bytes] = []
+        self._pieces: list[bytes] = []
+        self._size = self._status = 0
+        self._error_type = b""
+        self._asked = self._committed = self._ended = self._paused = False
+        self._error_headers: dict[bytes, bytes] = {}
+        self.deadline = NEVER
+        self.first_token_s = 0.0
+        self.raw_error: bytes | None = None
+        self.started = 0.0
+
+    async def begin(self) -> Failure | None:
+        """Ask; return None once there is something to pass on, or why there is nothing."""
+        clock, deployment = self._calling.exchange.clock, self.deployment
+        self.started = clock.monotonic()
+        self._asked = True
+        deployment.began()
+        failure: Failure | None = None
+        try:
+            failure = await self._ask()
+        except CallError as error:
+            failure = error.failure
+        except UpstreamError as error:
+            failure = of_error(error)
+        except BaseException:
+            self.close(whole=False, failure=None)
+            raise
+        now = clock.monotonic()
+        self.first_token_s = now - self.started
+        if failure is None:
+            deployment.answered(self.first_token_s, now)
+        else:
+            self.close(whole=False, failure=failure)
+        return failure
+
+    def close(self, *, whole: bool, failure: Failure | None) -> None:
+        """Give back what the call has taken, and say how it ended. Harmless a second time."""
+        if not self._open:
+            return
+        self._open = False
+        deployment = self.deployment
+        now = self._calling.exchange.clock.monotonic()
+        self._held.release()
+        if not self._asked:
+            return
+        if failure is not None:
+            deployment.failed(failure, now, now - self.started)
+        deployment.ended(whole=whole)
+        if not whole:
+            self.abandon()
+        if self._span is not None:
+            self._end_span(self._span, failure)
+
+    def commit(self) -> None:
+        """Pass on what has come; from now on everything is passed on as it comes."""
+        exchange = self._calling.exchange
+        self._committed = True
+        pieces = self._pieces
+        if not self._stream:
+            body = b"".join(pieces)
+            exchange.head(Response(OK, self._calling.head(self, b""), len(body)), None)
+            exchange.chunk(body)
+            exchange.end(None)
+            return
+        media = self._calling.stream_type
+        flow = None if self._ended else self
+        exchange.head(Response(OK, self._calling.head(self, media), None), flow)
+        self._flush_pieces()
+        exchange.sink.flush()
+
+    def go_on(self) -> None:
+        """Pass on what has come behind what another attempt has passed on already."""
+        exchange = self._calling.exchange
+        self._committed = True
+        exchange.flow = None if self._ended else self
+        self._flush_pieces()
+        exchange.sink.flush()
+
+    async def rest(self) -> Failure | None:
+        """Return when the answer has been passed on; a Failure if it broke off. Does not end it."""
+        return None if self._rest is None else await self._rest
+
+    def abandon(self) -> None:
+        """Want nothing more: the provider is told by a closed connection."""
+        self._watch(NEVER)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+
+    # --- the request ----------
+
+    async def _ask(self) -> Failure | None:
+        calling, deployment = self._calling, self.deployment
+        exchange, link = calling.exchange, deployment.link
+        if exchange.trace is not None:
+            self._span = exchange.trace.attempt(
+                link.name, deployment.label, exchange.attempts, exchange.clock.wall_us()
+            )
+        if not link.ready:
+            await link.refresh()
+        passage = self.passage = calling.passage(deployment)
+        outgoing = await calling.outgoing(passage)
+        dialect, stream = passage.dialect.name, self._stream
+        model = deployment.model_for(calling.asked)
+        said = [*outgoing.headers, *calling.forwarded(link, dialect)]
+        spoken = Outgoing(outgoing.body, said)
+        outgoing = link.facts.fit(dialect, spoken, model=model, stream=stream)
+        headers = list(outgoing.headers)
+        if self._span is not None:
+            headers.append((b"traceparent", self._span.traceparent()))
+        head = link.head(dialect, model, stream=stream, body=outgoing.body, headers=headers)
+        connection = link.pool.take()
+        if connection is not None:
+            try:
+                return await self._send(connection, head, outgoing.body)
+            except UpstreamReset:
+                if connection.any_bytes:
+                    raise
+        # A kept connection that was dead says nothing of the provider (RFC 9112, 9.3.1).
+        connection = await link.pool.connect(calling.time_to_connect(link.timeouts.connect))
+        return await self._send(connection, head, outgoing.body)
+
+    async def _send(self, connection: ClientConnection, head: bytes, body: bytes) -> Failure | None:
+        calling, link = self._calling, self.deployment.link
+        self._connection = connection
+        self._first = connection.loop.create_future()
+        self._rest = connection.loop.create_future() if self._stream else None
+        connection.start(
+            self, head, link.timeouts, calling.until, head_only=False, whole=False, chunked=False
+        )
+        connection.write_body(body)
+        connection.write_end(None)
+        if self._stream:
+            self._watch(min(calling.until, calling.deadlines.now + calling.first_token_s(link)))
+        return await self._first
+
+    # --- the answer ----------
+
+    def on_informational(self, status: int, headers: Headers) -> None:
+        """Take no notice: it is between the provider and us."""
+
+    def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
+        """Take no notice: the body is in memory."""
+
+    def on_response(self, status: int, headers: Headers, length: int | None) -> None:  # noqa: ARG002 - a bound is kept for what comes
+        """Look whether it is an answer."""
+        self._status = status
+        kind = (headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+        self._error_type = kind
+        if status >= MULTIPLE:
+            self._error_headers = dict(headers)
+            self._framing = self._reader = None  # an error is no stream, whatever was asked for
+            return
+        coding = headers.get(b"content-encoding")
+        if coding is not None and coding.strip().lower() != IDENTITY:
+            self._settle(bad_answer("the provider's answer is compressed, which was not asked for"))
+            return
+        dialect = self.passage.dialect
+        if self._stream:
+            if kind != dialect.stream_type.partition(b";")[0]:
+                self._settle(bad_answer("the provider's answer is not a stream of events"))
+                return
+            self._framing = dialect.framing()
+            self._reader = dialect.reader()
+
+    def on_data(self, data: bytes) -> None:
+        """Take a piece."""
+        framing = self._framing
+        if framing is None:
+            self._size += len(data)
+            self._body.append(data)
+            failed = self._status >= MULTIPLE
+            if self._size > (ERROR_BYTES if failed else self.deployment.link.config.max_answer):
+                large = bad_answer("the provider's answer is too large")
+                self._settle(self._refused() if failed else large)
+            return
+        try:
+            for frame in framing.feed(data):
+                events = self._reader.read(frame) if self._reader is not None else ()
+                if not self._take(events):
+                    return
+                piece = self.passage.frame(frame, events)
+                if piece:
+                    self._pieces.append(piece)
+        except Malformed as error:
+            self._settle(bad_answer(f"the provider's stream is malformed: {error}"))
+            return
+        if framing.rest > self.deployment.link.config.max_answer:
+            self._settle(bad_answer("an event of the provider's stream is too large"))
+        elif self._committed:
+            self._flush_pieces()
+
+    def on_pause(self) -> None:
+        """Send on what has come: the rest may take its time."""
+        if self._committed:
+            self._calling.exchange.sink.flush()
+
+    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - no dialect has any
+        """Look whether the answer is whole."""
+        self._connection = None  # it serves another call already
+        try:
+            if self._status >= MULTIPLE:
+                self._settle(self._refused())
+            elif self._reader is None:
+                body, usage = self.passage.whole(b"".join(self._body))
+                self._calling.call.usage = usage
+                self._pieces.append(body)
+                self._settle(None)
+            else:
+                events = self._reader.end()
+                if self._take(events):
+                    self._finish(events)
+        except AnswerFailed as error:
+            self._settle(error.failure)
+        except Malformed as error:
+            self._settle(bad_answer(f"the provider's answer is malformed: {error}"))
+
+    def on_error(self, error: Exception) -> None:
+        """Fail, unless all was said: how the connection ended is then no matter."""
+        self._connection = None
+        if self._ended:
+            self.on_complete(None)
+            return
+        first = self._first
+        if isinstance(error, UpstreamReset) and first is not None and not first.done():
+            first.set_exception(error)
+        else:
+            self._settle(of_error(error))
+
+    # --- flow: the caller reads too slowly ----------
+
+    def pause(self) -> None:
+        """Stop reading; silence is then no stall."""
+        self._paused = True
+        self.deadline = NEVER
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        self._stall()
+        if self._connection is not None:
+            self._connection.resume()
+
+    def expired(self, now: float) -> None:
+        """Give up a provider that says nothing that counts."""
+        if self._ended:  # nothing more was to come but the end of the connection
+            self.abandon()
+            self.on_complete(None)
+        elif now >= self._calling.until:
+            self._settle(late("the time for the call has passed"))
+        elif self._first is not None and not self._first.done():
+            self._settle(late("the model's first token did not come in time"))
+        else:
+            self._settle(late("the model's stream stalled"))
+
+    # --- steps ----------
+
+    def _take(self, events: Sequence[Event]) -> bool:
+        """Look at what a frame said; False where there is nothing more to take."""
+        for event in events:
+            kind = type(event)
+            if kind is Delta or kind is PartBegun or kind is Stopped:
+                first = self._first
+                if first is not None and not first.done():
+                    first.set_result(None)
+                if not self._paused:
+                    self._stall()
+            elif isinstance(event, Used):
+                self._calling.call.usage = event.usage
+            elif isinstance(event, Failed):
+                self._settle(event.failure)
+                return False
+            elif isinstance(event, Begun):
+                if event.usage is not None:
+                    self._calling.call.usage = event.usage
+            elif isinstance(event, Ended):
+                self._ended = True
+        return True
+
+    def _finish(self, events: Sequence[Event]) -> None:
+        """Take the stream for whole; `events` are those that its end tells."""
+        self._ended = True
+        last = self.passage.frame(END, events) + self.passage.end()
+        if last:
+            self._pieces.append(last)
+        self._settle(None)
+
+    def _refused(self) -> Failure:
+        """Classify an answer with an error status."""
+        body = b"".join(self._body)[:ERROR_BYTES]
+        passage = self.passage
+        failure = passage.dialect.read_failure(self._status, self._error_headers, body)
+        if self._error_type == b"application/json" and passage.request is None:
+            self.raw_error = self.deployment.link.redact(body)
+        return failure
+
+    def _end_span(self, span: AttemptSpan, failure: Failure | None) -> None:
+        wall_us = self._calling.exchange.clock.wall_us()
+        span.end(wall_us, self._status, None if failure is None else failure.kind)
+
+    def _stall(self) -> None:
+        calling = self._calling
+        stall_s = self.deployment.link.timeouts.idle or NEVER
+        self.deadline = min(calling.until, calling.deadlines.now + stall_s)
+
+    def _watch(self, deadline: float) -> None:
+        self.deadline = deadline
+        if deadline == NEVER:
+            self._calling.deadlines.forget(self)
+        else:
+            self._calling.deadlines.watch(self)
+
+    def _flush_pieces(self) -> None:
+        pieces = self._pieces
+        if pieces:
+            self._pieces = []
+            self._calling.exchange.chunk(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _settle(self, failure: Failure | None) -> None:
+        """End: whole where there is no failure. What was taken before is the caller's."""
+        self._watch(NEVER)
+        if self._committed:
+            self._flush_pieces()
+        if failure is not None:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.abandon()
+        first, rest = self._first, self._rest
+        if first is not None and not first.done():
+            first.set_result(failure)
+        if rest is not None and not rest.done():
+            rest.set_result(failure)

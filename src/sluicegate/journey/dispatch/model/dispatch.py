@@ -1,0 +1,251 @@
+"""What calls of models share, and the innermost step of a route with AI endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from sluicegate.journey.dispatch.model.calling import Calling
+from sluicegate.journey.dispatch.model.continuation import Continuing
+from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
+from sluicegate.journey.dispatch.model.listing import answer_models
+from sluicegate.journey.dispatch.model.native import pass_native, pass_stored
+from sluicegate.journey.dispatch.model.opening import Opening
+from sluicegate.journey.dispatch.model.passage import PassThrough, Reframed, Translation
+from sluicegate.journey.dispatch.model.reading import Reading
+from sluicegate.journey.dispatch.model.sealing import ObjectSealing, maker, no_object
+from sluicegate.llm.dialect import Incoming
+from sluicegate.llm.dialects import find
+from sluicegate.llm.failure import CallError
+from sluicegate.llm.signature import is_mixed
+from sluicegate.model.name_pattern import read_patterns
+from sluicegate.upstream.provider_link import APART
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sluicegate.exchange import Exchange
+    from sluicegate.journey.dispatch.model.passage import Passage, Sealing
+    from sluicegate.journey.run import Handle, Handler
+    from sluicegate.llm.call import ModelCall
+    from sluicegate.llm.canonical import Request
+    from sluicegate.llm.dialect import Dialect, StreamWriter
+    from sluicegate.llm.failure import Failure
+    from sluicegate.metrics import Metrics
+    from sluicegate.model.model import Model
+    from sluicegate.model.route import Ai
+    from sluicegate.upstream.fetcher import Fetcher
+    from sluicegate.upstream.models.deployment import Deployment
+    from sluicegate.upstream.models.pool import ModelPool
+    from sluicegate.upstream.provider_link import ProviderLink
+    from sluicegate.wire.deadlines import Deadlines
+
+FLAG: Final = msgspec.json.Decoder(bool | None)
+PREVIOUS: Final = msgspec.json.Decoder(str | None)
+KEEPS: Final = {"openai_responses": True, "openai_chat": False}
+"""Dialects with objects that are kept, and whether they are unless told otherwise."""
+
+
+class ModelDispatch:
+    """One for a worker."""
+
+    def __init__(self, deadlines: Deadlines, fetcher: Fetcher, metrics: Metrics) -> None:
+        """Take what is shared."""
+        self._dialects: dict[str, Dialect] = {}
+        self.deadlines = deadlines
+        self.fetcher = fetcher
+        self._counts = _Counts(metrics)
+
+    def opening(self, ai: Ai) -> Handle:
+        """Return the first step of a route."""
+        return Opening(ai, self.find).handle
+
+    def reading(self, ai: Ai) -> tuple[Handle, Handler]:
+        """Return the first step of `authorize`, and the innermost one."""
+        reading = Reading(ai.max_body, read_patterns(ai.models, "models"))
+
+        def step(exchange: Exchange) -> Awaitable[None]:
+            return self.handle(exchange, reading)
+
+        return reading.handle, step
+
+    async def handle(self, exchange: Exchange, reading: Reading) -> None:
+        """Answer what is asked of the endpoint."""
+        call, form = exchange.call, exchange.speaks
+        if call is None or not isinstance(form, ErrorForm):
+            raise RuntimeError("a call that was not read")
+        operation = call.endpoint.operation
+        try:
+            if operation == "call":
+                await Calling(exchange, call, form, self).run()
+            elif operation == "native":
+                await pass_native(exchange, call, form, reading.max_body)
+            elif operation == "stored":
+                await pass_stored(exchange, call, form, reading)
+            else:
+                answer_models(exchange, call, form, reading)
+        except CallError as error:
+            tell(exchange, form, error.failure)
+
+    def find(self, name: str) -> Dialect:
+        """Return a dialect."""
+        dialect = self._dialects.get(name)
+        if dialect is None:
+            dialect = self._dialects[name] = find(name)
+        return dialect
+
+    # --- asked by a calling ----------
+
+    def passage(
+        self,
+        exchange: Exchange,
+        call: ModelCall,
+        deployment: Deployment,
+        asked: str,
+        config: Model,
+    ) -> Passage:
+        """Return the way in and out of a deployment, for the model `asked`. Raises CallError."""
+        link, endpoint = deployment.link, call.endpoint
+        model = deployment.model_for(asked)
+        name = link.dialect_for(model, endpoint.dialect, deployment.config.dialect)
+        caller = self.find(endpoint.dialect)
+        if name == endpoint.dialect and not self._translates(exchange, call, caller):
+            passage = PassThrough(call, caller, model, self._sealing(exchange, call, link))
+            return Reframed(passage) if endpoint.array else passage
+        drop = config.unsupported == "drop"
+        request = self._read(call, caller, drop=drop)
+        array = getattr(caller, "array_writer", None) if endpoint.array else None
+        writer: StreamWriter = caller.writer(request) if array is None else array(request)
+        if call.stream and self.continues(exchange):
+            writer = Continuing(writer)
+        now = exchange.clock.wall_us() // 1_000_000
+        dialect = self.find(name)
+        return Translation(call, request, caller, dialect, model, writer, now, drop=drop)
+
+    def _translates(self, exchange: Exchange, call: ModelCall, caller: Dialect) -> bool:
+        """Whether a call goes through the canonical form though both sides speak the same."""
+        if call.endpoint.dialect in APART:
+            return False
+        return (call.stream and self.continues(exchange)) or is_mixed(call.body, caller.family)
+
+    def _read(self, call: ModelCall, caller: Dialect, *, drop: bool) -> Request:
+        """Read the call, once. Raises CallError."""
+        if call.request is None:
+            incoming = Incoming(call.body, {}, call.asked, call.stream)
+            call.request, dropped = caller.read_request(incoming, drop=drop)
+            call.dropped += dropped
+        return call.request
+
+    def _sealing(self, exchange: Exchange, call: ModelCall, link: ProviderLink) -> Sealing | None:
+        return ObjectSealing(exchange, link) if keeps(call) else None
+
+    def excluded(self, exchange: Exchange, call: ModelCall) -> set[Deployment]:
+        """Return deployments that cannot be asked, by what the call says. Raises CallError.
+
+        That are all but the one that the caller has named, and all but those of the provider that
+        keeps what the call goes on with.
+        """
+        pool = call.pool
+        if pool is None:
+            return set()
+        excluded: set[Deployment] = set()
+        named = None if call.overrides is None else call.overrides.deployment
+        if named is not None:
+            excluded |= {each for each in pool.deployments if each.name != named}
+        raw = call.fields.get("previous_response_id")
+        previous = _text(raw) if raw is not None and keeps(call) else None
+        if previous is not None:
+            links = {each.link.name: each.link for each in pool.deployments}
+            made = maker(previous, exchange.consumer_name or "", links.values())
+            if made is None:
+                raise CallError(no_object(previous, "previous_response_id"))
+            excluded |= {each for each in pool.deployments if each.link is not made[0]}
+        return excluded
+
+    def next_model(
+        self, exchange: Exchange, pool: ModelPool, failure: Failure, tried: set[str]
+    ) -> str | None:
+        """Return the name of the model to ask after a failure; None where there is none."""
+        call = exchange.call
+        overrides = None if call is None else call.overrides
+        if overrides is not None and not overrides.fallback:
+            return None
+        return exchange.snapshot.models.next_model(pool, failure.kind, tried)
+
+    def continues(self, exchange: Exchange) -> bool:
+        """Whether a stream that breaks off goes on elsewhere."""
+        route = exchange.route
+        return route is not None and route.config.ai is not None and (
+            route.config.ai.continue_streams
+        )  # fmt: skip
+
+    def count(self, exchange: Exchange, call: ModelCall, outcome: str) -> None:
+        """Count a call that is over."""
+        self._counts.over(exchange, call, outcome)
+
+
+class _Counts:
+    """The families that calls are counted in."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._calls = metrics.family(
+            "sluicegate_model_calls_total",
+            "counter",
+            "Calls of models: `ok`, `cancelled` by the caller, or what went wrong in the end. "
+            "`deployment` is the one that was asked last.",
+            ("model", "deployment", "outcome"),
+        )
+        self._first_token = metrics.family(
+            "sluicegate_model_first_token_seconds",
+            "histogram",
+            "From the call to the first token of a stream, or to a whole answer.",
+            ("model", "deployment"),
+        )
+        self._tokens = metrics.family(
+            "sluicegate_model_tokens_total",
+            "counter",
+            "Tokens as providers count them: `input` (`cached` is a part of it) and `output` "
+            "(`reasoning` is a part of it).",
+            ("model", "deployment", "kind"),
+        )
+
+    def over(self, exchange: Exchange, call: ModelCall, outcome: str) -> None:
+        model = call.alias or ""
+        deployment = call.deployment or ""
+        self._calls.cell(model, deployment, outcome).value += 1
+        if call.first_token_at:
+            first_s = call.first_token_at - exchange.started_at
+            self._first_token.histogram(model, deployment).observe(first_s)
+        usage = call.usage
+        if usage is not None:
+            tokens = self._tokens
+            tokens.cell(model, deployment, "input").value += usage.input
+            tokens.cell(model, deployment, "output").value += usage.output
+            if usage.cached:
+                tokens.cell(model, deployment, "cached").value += usage.cached
+            if usage.reasoning:
+                tokens.cell(model, deployment, "reasoning").value += usage.reasoning
+
+
+def keeps(call: ModelCall) -> bool:
+    """Whether the provider is asked to keep what it answers."""
+    default = KEEPS.get(call.endpoint.dialect)
+    if default is None:
+        return False
+    raw = call.fields.get("store")
+    if raw is None:
+        return default
+    try:
+        said = FLAG.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return default  # the provider says what is wrong with it
+    return default if said is None else said
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        text: str | None = PREVIOUS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return text

@@ -1,0 +1,62 @@
+"""The first step of a route with AI endpoints: which one is asked, and how errors are told.
+
+It stands before everything else of the route, so that a refusal of any policy is in the form that
+the caller's SDK reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from sluicegate.errors import METHOD_NOT_ALLOWED, NO_ROUTE, Refused
+from sluicegate.journey.dispatch.model.errors import ErrorForm
+from sluicegate.llm.endpoint import dialect_of, endpoint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluicegate.exchange import Exchange
+    from sluicegate.llm.dialect import Dialect
+    from sluicegate.model.route import Ai
+    from sluicegate.policy import Onward
+
+
+class Opening:
+    """Opens the exchanges of one route."""
+
+    __slots__ = ("_find", "_forms", "_prefix", "_proxied")
+
+    def __init__(self, ai: Ai, find: Callable[[str], Dialect]) -> None:
+        """`find` gives a dialect by name."""
+        self._prefix = ai.prefix
+        self._proxied = frozenset(ai.proxy)
+        self._find = find
+        self._forms: dict[str, ErrorForm] = {}
+
+    def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:
+        """Find the endpoint. Raises Refused, in the dialect that is likely: NO_ROUTE, 405."""
+        request = exchange.request
+        request.upgrade = None
+        path = request.path
+        prefix = self._prefix
+        if prefix:
+            path = path[len(prefix) :] if path.startswith(prefix + "/") else ""
+        endpoint = endpoint_of(path, request.query, request.headers, request.method)
+        if endpoint is None or (
+            endpoint.operation == "native" and endpoint.provider not in self._proxied
+        ):
+            exchange.speaks = self._form(dialect_of(path, request.headers))
+            raise Refused(NO_ROUTE, "there is no such endpoint")
+        exchange.speaks = self._form(endpoint.dialect)
+        if endpoint.methods and request.method not in endpoint.methods:
+            allow = ", ".join(endpoint.methods).encode()
+            raise Refused(METHOD_NOT_ALLOWED, None, ((b"allow", allow),))
+        exchange.endpoint = endpoint
+        return onward(exchange)
+
+    def _form(self, dialect: str) -> ErrorForm:
+        form = self._forms.get(dialect)
+        if form is None:
+            form = self._forms[dialect] = ErrorForm(self._find(dialect))
+        return form

@@ -1,0 +1,151 @@
+"""Ids of objects that a provider keeps, bound to that provider and to the consumer.
+
+A stored response is asked for by its id alone, and all consumers share the provider's account. So
+an id goes out with a seal behind it, `resp_abc.<22 characters>`: an HMAC under the provider's key
+of who has made the object where. It tells which provider to ask, and nobody else can use the id.
+A provider's key that is exchanged for another makes older ids unknown; a provider without a key
+keeps nothing that needs a seal.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from sluicegate.llm.failure import CallError, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sluicegate.exchange import Exchange
+    from sluicegate.journey.dispatch.model.passage import Rename
+    from sluicegate.llm.call import ModelCall
+    from sluicegate.upstream.provider_link import ProviderLink
+
+SEAL: Final = 22
+"""Characters of a seal: 132 bits in base64url."""
+TEXT: Final = msgspec.json.Decoder(str | None)
+ENCODE: Final = msgspec.json.Encoder().encode
+
+
+class _Identified(msgspec.Struct):
+    id: str = ""
+
+
+OBJECT: Final = msgspec.json.Decoder(_Identified)
+OWNER: Final = "sluicegate_consumer"
+"""Metadata of a stored chat completion, by which a list is of one's own only."""
+NOBODY: Final = "-"
+"""The owner, in metadata, of what callers without a consumer have made; no consumer's name."""
+MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class ObjectSealing:
+    """Seals what one exchange makes at one provider."""
+
+    __slots__ = ("_link", "_owner")
+
+    def __init__(self, exchange: Exchange, link: ProviderLink) -> None:
+        """Bind to the caller."""
+        self._link = link
+        self._owner = exchange.consumer_name or ""
+
+    def changes(self, call: ModelCall) -> dict[str, bytes]:
+        """Say whose it is, and give back an id that was sealed. Raises CallError."""
+        changes: dict[str, bytes] = {}
+        raw = call.fields.get("previous_response_id")
+        if raw is not None:
+            sealed = _text(raw)
+            if sealed is not None:
+                bare = opened(sealed, self._owner, self._link)
+                if bare is None:
+                    raise CallError(no_object(sealed, "previous_response_id"))
+                changes["previous_response_id"] = ENCODE(bare)
+        if call.endpoint.dialect == "openai_chat":
+            changes["metadata"] = _owned(call.fields.get("metadata"), self._owner)
+        return changes
+
+    def rename(self, id_: str) -> Rename:
+        """Seal an id."""
+        return ENCODE(id_), ENCODE(sealed(id_, self._owner, self._link))
+
+    def rename_in(self, body: bytes) -> Rename | None:
+        """Seal the id of a whole object."""
+        try:
+            found = OBJECT.decode(body).id
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return self.rename(found) if found else None
+
+
+def sealed(id_: str, owner: str, link: ProviderLink) -> str:
+    """Return an id with its seal."""
+    return f"{id_}.{_seal(id_, owner, link)}"
+
+
+def opened(text: str, owner: str, link: ProviderLink) -> str | None:
+    """Return the provider's own id; None where it is not its, or not the caller's."""
+    id_, dot, seal = text.rpartition(".")
+    if not dot or not hmac.compare_digest(seal.encode(), _seal(id_, owner, link).encode()):
+        return None
+    return id_
+
+
+def maker(text: str, owner: str, links: Iterable[ProviderLink]) -> tuple[ProviderLink, str] | None:
+    """Return who has made the object of an id, and its own id there."""
+    for link in links:
+        id_ = opened(text, owner, link)
+        if id_ is not None:
+            return link, id_
+    return None
+
+
+def owned(body: bytes, owner: str) -> bytes:
+    """Return an update of an object; new metadata is all it has then, so the owner is in it."""
+    try:
+        fields = MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body  # the provider says what is wrong with it
+    if "metadata" not in fields:
+        return body
+    fields["metadata"] = msgspec.Raw(_owned(fields["metadata"], owner))
+    return ENCODE(fields)
+
+
+def no_object(id_: str, field: str | None = None) -> Failure:
+    """Say that there is no such object, at least not for this caller."""
+    return Failure(
+        kind="not_found",
+        status=404,
+        message=f"there is no object `{id_[:128]}` of yours here",
+        field=field,
+        ours=True,
+    )
+
+
+def _seal(id_: str, owner: str, link: ProviderLink) -> str:
+    mac = link.mac(f"object\0{link.name}\0{owner}\0{id_}".encode())
+    return mac[:SEAL]
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        text: str | None = TEXT.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return text
+
+
+def _owned(raw: msgspec.Raw | None, owner: str) -> bytes:
+    """Return metadata with the owner in it; what is no object is the provider's to refuse."""
+    try:
+        metadata = {} if raw is None else msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        metadata = None
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        return bytes(raw or b"null")
+    return ENCODE(metadata | {OWNER: owner or NOBODY})
