@@ -48,6 +48,7 @@ from support.llm_samples import answers, request, requests
 
 CHAT = chat_dialects()
 ALL = dialects.names()
+COUNTING = [name for name in ALL if name.endswith("_count_tokens")]
 FEW = settings(max_examples=500 if THOROUGH else 15, deadline=None)
 REQUESTS, ANSWERS = requests(), answers()
 UNSAID = {
@@ -170,6 +171,9 @@ def test_a_call_of_the_official_sdk_is_read_and_says_the_same_elsewhere(
     name: str, file: str
 ) -> None:
     dialect = dialects.find(name)
+    if name in COUNTING:
+        assert gist(dialect.read_request(Incoming(golden(name, file)))[0].messages[-1].parts)
+        return
     if name not in CHAT:
         with pytest.raises(CallError, match="is not translated"):
             dialect.read_request(Incoming(golden(name, file)))

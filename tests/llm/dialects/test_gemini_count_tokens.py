@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from sluicegate.llm.canonical import Text
+from sluicegate.llm.canonical import Request, Text, Usage
+from sluicegate.llm.counting import counted
 from sluicegate.llm.dialect import Incoming
 from sluicegate.llm.dialects.gemini_count_tokens import DIALECT
 from sluicegate.llm.failure import CallError, Failure, Malformed
@@ -27,7 +28,7 @@ def test_what_is_counted_is_read_in_either_form(*, whole: bool) -> None:
     body = (COUNT / "text.request.json").read_bytes()
     if whole:
         body = b'{"generateContentRequest": ' + body + b"}"
-    request, _ = DIALECT.read_count_request(Incoming(body, model="m"))
+    request, _ = DIALECT.read_request(Incoming(body, model="m"))
     (part,) = request.messages[0].parts
     assert isinstance(part, Text)
     assert part.text == "Say something."
@@ -42,22 +43,23 @@ def test_a_fault_is_named_where_it_stands() -> None:
         ),
     ):
         with pytest.raises(CallError) as caught:
-            DIALECT.read_count_request(Incoming(body))
+            DIALECT.read_request(Incoming(body))
         assert caught.value.failure.field == field
 
 
 def test_a_call_is_written_whole() -> None:
-    request, _ = DIALECT.read_count_request(
+    request, _ = DIALECT.read_request(
         Incoming((COUNT / "text.request.json").read_bytes(), model="m")
     )
-    body = json.loads(DIALECT.write_count_request(request, Losses({}, "x")).body)
+    body = json.loads(DIALECT.write_request(request, Losses({}, "x")).body)
     assert body["generateContentRequest"]["model"] == "models/m"
     assert body["generateContentRequest"]["contents"][0]["role"] == "user"
 
 
 def test_a_count_reads_as_it_was_written() -> None:
-    assert DIALECT.read_count(DIALECT.write_count(7)) == 7
-    assert DIALECT.measure(DIALECT.write_count(7)) is None
+    written = DIALECT.write_answer(counted(7), Request(dialect="x", model="m", messages=[]))
+    assert DIALECT.read_answer(written).usage == Usage(input=7)
+    assert DIALECT.measure(written) is None
     for body in (b"", b"{}", b'{"totalTokens": "x"}'):
         with pytest.raises(Malformed):
             DIALECT.measure(body)

@@ -55,3 +55,11 @@ def test_the_version_that_a_header_asks_for_goes_into_the_body_alone() -> None:
 
 def test_a_key_is_refused_for_it_would_not_be_used() -> None:
     assert [field for field, _ in find("vertex").check(settings("vertex", key="a-key"))] == ["key"]
+
+
+def test_what_is_to_be_counted_stands_beside_its_contents() -> None:
+    whole = b'{"generateContentRequest":{"model":"models/m","contents":[],"tools":[]}}'
+    fitted = find("vertex").fit("gemini_count_tokens", Outgoing(whole), model="m", stream=False)
+    assert fitted.body == b'{"contents":[],"tools":[]}'
+    plain = Outgoing(b'{"contents":[]}')
+    assert find("vertex").fit("gemini_count_tokens", plain, model="m", stream=False) == plain

@@ -1,9 +1,7 @@
 """The dialect of Anthropic's token counting, `POST /v1/messages/count_tokens`.
 
 Source: anthropic-sdk-python 2.12, `types/message_count_tokens_params.py` (a call of the Messages
-API without what is about its answer) and `types/message_tokens_count.py`. The call passes through
-where the provider counts too; elsewhere the gateway reads it with `read_count_request`, counts, and
-says so with `write_count`. There are no streams.
+API without what is about its answer) and `types/message_tokens_count.py`. There are no streams.
 """
 
 from __future__ import annotations
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from sluicegate.llm.counting import count_of, counted
+from sluicegate.llm.dialect import Outgoing
 from sluicegate.llm.dialects.anthropic_messages import DIALECT as MESSAGES
 from sluicegate.llm.dialects.anthropic_messages.extension import FAMILY
 from sluicegate.llm.dialects.anthropic_messages.messages import NAMES
@@ -22,9 +22,10 @@ from sluicegate.llm.failure import Malformed
 from sluicegate.llm.untranslated import Untranslated
 
 if TYPE_CHECKING:
-    from sluicegate.llm.canonical import Request, Usage
+    from sluicegate.llm.canonical import Answer, Request, Usage
     from sluicegate.llm.dialect import Framing, Incoming, StreamReader, StreamWriter
     from sluicegate.llm.failure import Failure
+    from sluicegate.llm.losses import Losses
 
 NOT_A_COUNT: Final = "the answer is not a count of tokens"
 
@@ -35,6 +36,19 @@ class Count(Struct):
     input_tokens: int
 
 
+COUNTED: Final = frozenset(
+    {
+        "cache_control",
+        "messages",
+        "model",
+        "output_config",
+        "system",
+        "thinking",
+        "tool_choice",
+        "tools",
+    }
+)
+"""Members that a call for counting has too."""
 COUNT: Final = msgspec.json.Decoder(Count)
 
 
@@ -50,15 +64,24 @@ class AnthropicCountTokens(Untranslated):
         """Return what would cut a stream."""
         return MESSAGES.framing()
 
-    def read_count_request(
-        self, incoming: Incoming, *, drop: bool = False
-    ) -> tuple[Request, list[str]]:
+    def read_request(self, incoming: Incoming, *, drop: bool = False) -> tuple[Request, list[str]]:
         """Read whose tokens are to be counted. Raises CallError."""
         return read_call(incoming.body, drop=drop, counting=True)
 
-    def write_count(self, tokens: int) -> bytes:
-        """Write an answer."""
-        return msgspec.json.encode(Count(tokens))
+    def write_request(self, request: Request, losses: Losses) -> Outgoing:
+        """Write whose tokens are to be counted: a call without what is about its answer."""
+        written = MESSAGES.write_request(request, losses)
+        fields = msgspec.json.decode(written.body, type=dict[str, msgspec.Raw])
+        counted = {name: raw for name, raw in fields.items() if name in COUNTED}
+        return Outgoing(msgspec.json.encode(counted), written.headers)
+
+    def read_answer(self, body: bytes) -> Answer:
+        """Read a count. Raises Malformed."""
+        return counted(_count(body))
+
+    def write_answer(self, answer: Answer, request: Request) -> bytes:  # noqa: ARG002 - contract
+        """Write a count."""
+        return msgspec.json.encode(Count(count_of(answer)))
 
     def writer(self, request: Request) -> StreamWriter:
         """Return what would write a stream: only its error can happen."""
@@ -70,10 +93,7 @@ class AnthropicCountTokens(Untranslated):
 
     def measure(self, body: bytes) -> Usage | None:
         """Look whether a body is a count; nothing was used for it. Raises Malformed."""
-        try:
-            COUNT.decode(body)
-        except (ValueError, RecursionError):
-            raise Malformed(NOT_A_COUNT) from None
+        _count(body)
         return None
 
     def reader(self) -> StreamReader:
@@ -83,6 +103,13 @@ class AnthropicCountTokens(Untranslated):
     def read_failure(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> Failure:
         """Classify an answer with an error status. Never raises."""
         return MESSAGES.read_failure(status, headers, body)
+
+
+def _count(body: bytes) -> int:
+    try:
+        return COUNT.decode(body).input_tokens
+    except (ValueError, RecursionError):
+        raise Malformed(NOT_A_COUNT) from None
 
 
 DIALECT: Final = AnthropicCountTokens()

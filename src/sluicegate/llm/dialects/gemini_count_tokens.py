@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sluicegate.llm.counting import count_of, counted
 from sluicegate.llm.dialect import Incoming, Outgoing
 from sluicegate.llm.dialects.gemini_generate import DIALECT as GENERATE
 from sluicegate.llm.dialects.gemini_generate import request_writer, wire
@@ -22,7 +23,7 @@ from sluicegate.llm.untranslated import Untranslated
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sluicegate.llm.canonical import Request, Usage
+    from sluicegate.llm.canonical import Answer, Request, Usage
     from sluicegate.llm.dialect import Framing, StreamReader, StreamWriter
     from sluicegate.llm.failure import Failure
     from sluicegate.llm.losses import Losses
@@ -41,16 +42,14 @@ WHOLE: Final = "generateContentRequest"
 
 
 class GeminiCountTokens(Untranslated):
-    """Passes through; where the provider cannot count, the gateway reads, counts and writes."""
+    """See `Dialect`; errors are told as those of `generateContent`."""
 
     name = "gemini_count_tokens"
     family = GENERATE.family
     names: Mapping[str, str] = GENERATE.names
     stream_type = GENERATE.stream_type
 
-    def read_count_request(
-        self, incoming: Incoming, *, drop: bool = False
-    ) -> tuple[Request, list[str]]:
+    def read_request(self, incoming: Incoming, *, drop: bool = False) -> tuple[Request, list[str]]:
         """Read what is to be counted as a call. Raises CallError."""
         read, dropped = read_spelled(DECODER, incoming.body, drop=drop)
         whole = read.generate_content_request
@@ -72,18 +71,18 @@ class GeminiCountTokens(Untranslated):
         )
         return canonical(request, incoming.model, stream=False), dropped
 
-    def write_count(self, tokens: int) -> bytes:
-        """Write an answer."""
-        return msgspec.json.encode({"totalTokens": tokens})
+    def write_answer(self, answer: Answer, request: Request) -> bytes:  # noqa: ARG002 - contract
+        """Write a count."""
+        return msgspec.json.encode({"totalTokens": count_of(answer)})
 
-    def read_count(self, body: bytes) -> int:
-        """Read an answer. Raises Malformed."""
+    def read_answer(self, body: bytes) -> Answer:
+        """Read a count. Raises Malformed."""
         try:
-            return COUNTED.decode(body).total_tokens
+            return counted(COUNTED.decode(body).total_tokens)
         except (ValueError, RecursionError):
             raise Malformed("an answer that is not one of countTokens") from None
 
-    def write_count_request(self, request: Request, losses: Losses) -> Outgoing:
+    def write_request(self, request: Request, losses: Losses) -> Outgoing:
         """Write all of a call, as the Gemini API takes it; Vertex AI takes what is in it alone."""
         body = request_writer.plain(request, losses)
         model = request.model if "/" in request.model else f"models/{request.model}"
@@ -91,7 +90,7 @@ class GeminiCountTokens(Untranslated):
 
     def measure(self, body: bytes) -> Usage | None:
         """Look whether a body is an answer; counting uses no tokens. Raises Malformed."""
-        self.read_count(body)
+        self.read_answer(body)
         return None
 
     def write_failure(self, failure: Failure, request_id: str) -> bytes:

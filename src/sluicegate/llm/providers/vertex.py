@@ -27,6 +27,7 @@ GOOGLE: Final = ROOT + "/publishers/google/models/{model}"
 CLAUDE: Final = ROOT + "/publishers/anthropic/models/"
 OLDER: Final = msgspec.Raw(b'"vertex-2023-10-16"')
 VERSION_HEADER: Final = ANTHROPIC_VERSION[0]
+WHOLE: Final = "generateContentRequest"
 MULTI_REGIONS: Final = ("us", "eu")
 
 
@@ -46,6 +47,8 @@ class _Vertex(Vendor):
         return ("gemini_generate", "gemini_count_tokens")
 
     def fit(self, dialect: str, body: Outgoing, *, model: str, stream: bool) -> Outgoing:  # noqa: ARG002 - of a contract
+        if dialect == "gemini_count_tokens":
+            return Outgoing(rewritten(body.body, _unwrapped), body.headers)
         if dialect not in ("anthropic_messages", "anthropic_count_tokens"):
             return body
         headers = dict(body.headers)
@@ -64,6 +67,17 @@ class _Vertex(Vendor):
         if config.key is not None:
             faults.append(("key", "`vertex` takes `credentials`; with a key, use kind `gemini`"))
         return faults
+
+
+def _unwrapped(fields: Fields) -> bool:
+    """Say beside `contents` what the Gemini API wants as `generateContentRequest`."""
+    whole = fields.pop(WHOLE, None)
+    if whole is None:
+        return False
+    inner = msgspec.json.decode(whole, type=dict[str, msgspec.Raw])
+    inner.pop("model", None)
+    fields.update(inner)
+    return True
 
 
 def _version(asked: bytes) -> msgspec.Raw:

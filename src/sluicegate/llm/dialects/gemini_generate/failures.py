@@ -82,6 +82,7 @@ BY_STATUS: Final[dict[int, Kind]] = {
     429: "rate_limited",
     503: "overloaded",
     504: "timeout",
+    529: "overloaded",
 }
 BY_REASON: Final[dict[str, Kind]] = {
     "API_KEY_INVALID": "authentication",
