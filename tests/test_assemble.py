@@ -13,8 +13,11 @@ from sluicegate.errors import ConfigError
 from sluicegate.snapshot.load import load
 from sluicegate.upstream.health.news import News
 from support.front import document, front, opened, settles
+from support.loops import run
+from support.model_calls import deployments, model_world
 from support.ports import listening_socket
 from support.raw_http import connect
+from support.scripted_provider import error, golden
 from support.upstreams import Talk, answering, echo, response
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -163,3 +166,62 @@ def test_news_of_a_target_that_is_just_being_added_are_kept(tmp_path: Path) -> N
 
         at.call(work())
         assert [at.target(number).available for number in (0, 1)] == [True, False]
+
+
+def test_a_reload_takes_over_models_that_stay_and_lets_go_of_those_that_do_not(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        models = {"m": deployments("chat"), "n": deployments("other")}
+        async with model_world(tmp_path, models) as world:
+            plane = world.plane
+            before = plane.inner.snapshot
+            assert before is not None
+            for name in ("m", "n"):
+                world.provider.play(name, golden("text"))
+                assert (await world.chat(name)).status == 200
+            config = json.loads(plane.file.read_text())
+            del config["models"]["n"], config["providers"]["other"]
+            await plane.apply(json.dumps(config))
+            after = plane.inner.snapshot
+            assert after is not None
+            assert after.models.pools["m"] is before.models.pools["m"]
+            assert after.providers["chat"] is before.providers["chat"]
+            assert before.providers["other"].pool.closed
+            assert not after.providers["chat"].pool.closed
+            assert (await world.chat("m")).status == 200
+            assert (await world.chat("n")).status == 404
+            told = {value for dump in plane.inner.metrics.dump() for series in dump.series
+                    for value in series.values}  # fmt: skip
+            assert "m" in told
+            assert not {"n", "other", "other/n"} & told
+
+    run(work())
+
+
+def test_a_deployment_that_rests_goes_on_resting_after_a_reload(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with model_world(tmp_path, {"m": deployments("chat")}) as world:
+            world.provider.play("m", error("rate_limited", {"retry-after-ms": "60000"}))
+            assert (await world.chat("m")).status == 429
+            config = json.loads(world.plane.file.read_text())
+            config["models"]["m"] = deployments("chat", description="Another one.")
+            await world.plane.apply(json.dumps(config))
+            assert (await world.chat("m")).status == 429
+            assert len(world.provider.calls) == 1
+
+    run(work())
+
+
+def test_a_key_that_is_exchanged_holds_from_the_next_call_on(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with model_world(tmp_path) as world:
+            assert (await world.chat("scenario-text")).status == 200
+            config = json.loads(world.plane.file.read_text())
+            config["providers"]["chat"]["key"] = "another-key-of-the-gateway"
+            await world.plane.apply(json.dumps(config))
+            assert (await world.chat("scenario-text")).status == 502
+            sent = world.provider.calls[-1].headers["authorization"]
+            assert sent == "Bearer another-key-of-the-gateway"
+
+    run(work())

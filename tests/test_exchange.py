@@ -11,6 +11,7 @@ from sluicegate.errors import (
     INTERNAL,
     QUOTA_EXCEEDED,
     UPSTREAM_TIMEOUT,
+    Problem,
     Refused,
     UpstreamTimeout,
     UpstreamTooLarge,
@@ -71,6 +72,29 @@ def test_a_refusal_is_a_problem_document_that_is_not_cached() -> None:
     }
     assert asked.problem is QUOTA_EXCEEDED
     assert "detail" not in json.loads(sink(refused_plainly()).body)
+
+
+class Shouting:
+    """Another form of errors."""
+
+    def refusal(
+        self, problem: Problem, detail: str | None, request_id: str
+    ) -> tuple[int, bytes, bytes]:
+        """Return status, media type and body."""
+        return 418, b"text/loud", f"{problem.slug} {detail} {request_id}".upper().encode()
+
+
+def test_a_refusal_is_in_the_form_that_the_caller_speaks() -> None:
+    asked = exchange()
+    asked.speaks = Shouting()
+    asked.refuse(QUOTA_EXCEEDED, "10/second", ((b"retry-after", b"3"),), {"left": "out"})
+    told = sink(asked)
+    assert told.status == 418
+    assert told.header("content-type") == "text/loud"
+    assert told.header("cache-control") == "no-store"
+    assert told.header("retry-after") == "3"
+    assert told.body == b"QUOTA-EXCEEDED 10/SECOND REQUEST-1"
+    assert asked.problem is QUOTA_EXCEEDED
 
 
 def refused_plainly() -> Exchange:

@@ -21,6 +21,7 @@ from support.ports import eventually, free_port, listening_socket
 from support.raw_http import Answer, get
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.yml"
+MODELS = EXAMPLE.with_name("models.yml")
 CURL = re.compile(
     r"curl -i -H '(?P<header>X-API-Key: (?P<key>\S+))' http://[^/:]+:(\d+)(?P<path>/\S+)"
 )
@@ -110,6 +111,24 @@ def test_a_configuration_without_the_service_that_is_played_is_refused(tmp_path:
     file.write_text("services: {other: {targets: [http://127.0.0.1:1]}}\nroutes: {}\n")
     with pytest.raises(ConfigError, match="expected a service `hello`"):
         quickstart.prepare(file, {})
+
+
+def test_a_configuration_of_models_needs_no_service_and_its_client_is_told_where_to_ask(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "examples" / "models.yml"
+    file.parent.mkdir()
+    file.write_text(MODELS.read_text())
+    environ = {
+        "OPENAI_API_KEY": "a",
+        "ANTHROPIC_API_KEY": "b",
+        "SLUICEGATE_GATEWAY_LISTEN": f"127.0.0.1:{free_port()}",
+        "SLUICEGATE_MANAGEMENT_LISTEN": f"127.0.0.1:{free_port()}",
+    }
+    prepared = quickstart.prepare(file, environ)
+    assert prepared.upstream is None
+    assert f"http://{prepared.gateway}/v1/models" in prepared.trying
+    assert prepared.key in prepared.trying
 
 
 def test_a_broken_configuration_is_told_and_nothing_starts(tmp_path: Path) -> None:

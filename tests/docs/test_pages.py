@@ -59,11 +59,12 @@ def test_a_configuration_in_a_page_has_no_faults(
 ) -> None:
     for name in re.findall(r"\$\{env:(\w+)\}", block.text):
         monkeypatch.setenv(name, secret_of(name))
-    for name in re.findall(r"\$\{file:([^}/][^}]*)\}", block.text):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(secret_of(name))
-    write_certificates(yaml.safe_load(block.text), tmp_path)
     file = tmp_path / block.file
+    file.parent.mkdir(exist_ok=True)
+    for name in re.findall(r"\$\{file:([^}/][^}]*)\}", block.text):
+        (file.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / name).write_text(secret_of(name))
+    write_certificates(yaml.safe_load(block.text), tmp_path)
     file.write_text(block.text)
     try:
         assert accept(file).resources.items
@@ -133,6 +134,12 @@ def test_every_how_to_is_in_the_index() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+def test_an_example_that_a_page_shows_is_that_file() -> None:
+    shown = [b for p in PAGES for b in blocks(p) if b.file.startswith("examples/")]
+    assert [str(b) for b in shown if (ROOT / b.file).read_text() != b.text] == []
+    assert "examples/models.yml" in {b.file for b in shown}
 
 
 def test_make_run_starts_what_the_pages_run_in_its_place() -> None:

@@ -12,7 +12,7 @@ from sluicegate.journey import STAGES
 from sluicegate.journey.run import nest
 from sluicegate.model.consumer import Consumer, Key
 from sluicegate.model.plan import Plan
-from sluicegate.model.route import Match, Route, WeightedService
+from sluicegate.model.route import Ai, Match, Route, WeightedService
 from sluicegate.model.service import Service
 from sluicegate.model.team import Team
 from sluicegate.policy import PolicyConfig
@@ -507,3 +507,36 @@ def test_where_no_list_for_every_route_is_written_the_gateways_own_holds(house: 
         "policies[0].metrics",
         "policies[1].access_log",
     ]
+
+
+def test_a_route_with_ai_endpoints_opens_first_reads_before_authorize_and_answers_itself(
+    house: House,
+) -> None:
+    class Steps:
+        """The fixed steps, each with a name."""
+
+        def opening(self, ai: Ai) -> Any:
+            return self._step(f"[open {ai.prefix}]")
+
+        def reading(self, ai: Ai) -> Any:
+            async def answer(_: Exchange) -> None:
+                house.passed.append(f"[answer {ai.prefix}]")
+
+            return self._step(f"[read {ai.prefix}]"), answer
+
+        def _step(self, name: str) -> Any:
+            async def handle(asked: Exchange, onward: Any) -> None:
+                house.passed.append(name)
+                await onward(asked)
+
+            return handle
+
+    house.compiler.ai = cast("Any", Steps())
+    stages = ("screen", "authenticate", "authorize", "limit")
+    policies = [mark(stage, stage) for stage in stages]
+    made = Route(match=Match(path="/**"), ai=Ai(prefix="/ai"), policies=policies)
+    snapshot = house.compile({("route", "r"): made})
+    assert house.send(snapshot) == [
+        "[route]", "[open /ai]", "screen", "authenticate", "[half]", "[read /ai]", "authorize",
+        "limit", "[answer /ai]",
+    ]  # fmt: skip

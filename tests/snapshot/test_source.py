@@ -101,6 +101,10 @@ def test_keys_that_are_not_text_are_refused() -> None:
     assert fault_of("? [a]\n: 1\n")[1] == "a mapping or list as a key; expected text"
 
 
+def test_the_key_on_is_text_though_the_value_on_is_true() -> None:
+    assert read(b"on: [on]\n").data == {"on": [True]}
+
+
 def test_an_alias_is_a_copy_of_its_anchor() -> None:
     source = read(b"a: &x {b: [1]}\nc: *x\n")
     assert source.data["c"] == {"b": [1]}

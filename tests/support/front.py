@@ -160,7 +160,9 @@ def front(
     `options` are those of `document`.
     """
     at = Front([Upstream(each) for each in (script, *others)], clock or Clock())
-    with started(at, folder, lambda urls: document(*urls, **options), expects_errors=expects_errors):
+    with started(
+        at, folder, lambda urls: document(*urls, **options), expects_errors=expects_errors
+    ):
         yield at
 
 

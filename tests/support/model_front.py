@@ -76,11 +76,17 @@ class ModelFront(Front):
 
     def ask(self, caller: str, model: str, *headers: str, **options: Any) -> Told:
         """Ask, and move the clock until the answer is there. Options are those of `request`."""
+        if isinstance(self.clock, MockClock):
+            self.advance(STEP_S)
         with self.connect(timeout_s=30) as client:
-            answer = self._beside.submit(client.request, request(caller, model, *headers, **options))
+            answer = self._beside.submit(
+                client.request, request(caller, model, *headers, **options)
+            )
             while True:
                 try:
-                    return told_of(caller, answer.result(0.002), stream=options.get("stream", False))
+                    return told_of(
+                        caller, answer.result(0.002), stream=options.get("stream", False)
+                    )
                 except NotYet:
                     if isinstance(self.clock, MockClock):
                         self.advance(STEP_S)
@@ -118,9 +124,7 @@ def model_front(
     """Run a gateway before scripted providers. Leaving asserts that no call is under way."""
     made = [ScriptedProvider() for _ in range(providers)]
     at = ModelFront(made, clock or MockClock())
-    with started(
-        at, folder, lambda urls: json.dumps(write(urls)), expects_errors=expects_errors
-    ):
+    with started(at, folder, lambda urls: json.dumps(write(urls)), expects_errors=expects_errors):
         yield at
         at.wait(at.idle, "every call has given back what it took")
 
@@ -155,7 +159,9 @@ def request(
     """Write a request; `content` is that of the one message, in the caller's words."""
     turns: list[Options] = [{"role": "user", "content": content}]
     body: Options = {"model": model, "stream": stream}
-    path = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}.get(caller, "/v1/messages")
+    path = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}.get(
+        caller, "/v1/messages"
+    )
     if caller == "responses":
         body |= {"input": turns, "store": False}
     elif caller == "gemini":

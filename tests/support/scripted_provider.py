@@ -236,8 +236,8 @@ def slow(gate: asyncio.Event | float, pings: int = 0, scenario: str = "text") ->
     return play
 
 
-def cut(after: int = 3, scenario: str = "text") -> Play:
-    """Send that many frames of a stream (half of a whole answer), then close."""
+def cut(after: int | None = None, scenario: str = "text") -> Play:
+    """Send that many frames of a stream, else half (and of a whole answer), then close."""
 
     async def play(talk: Talk, call: Call, folder: Path) -> None:
         await _part(talk, call, folder, scenario, after)
@@ -247,8 +247,8 @@ def cut(after: int = 3, scenario: str = "text") -> Play:
     return play
 
 
-def stall(after: int = 3, scenario: str = "text") -> Play:
-    """Send that many frames of a stream (half of a whole answer), then nothing, for ever."""
+def stall(after: int | None = None, scenario: str = "text") -> Play:
+    """Send that many frames of a stream, else half (and of a whole answer), then nothing."""
 
     async def play(talk: Talk, call: Call, folder: Path) -> None:
         await _part(talk, call, folder, scenario, after)
@@ -257,15 +257,15 @@ def stall(after: int = 3, scenario: str = "text") -> Play:
     return play
 
 
-def malformed(after: int = 3, scenario: str = "text") -> Play:
-    """Send that many frames, then one that is none, then the rest; or an answer that is no JSON."""
+def malformed(after: int | None = None, scenario: str = "text") -> Play:
+    """Send that many frames, else half, one that is none, the rest; or what is no JSON."""
 
     async def play(talk: Talk, call: Call, folder: Path) -> None:
         if not call.stream:
             await answer(200, whole_of(folder, scenario)[:-7])(talk, call, folder)
             return
         sent = frames(stream_of(folder, scenario), call.dialect)
-        at = min(after, len(sent) - 1)
+        at = len(sent) // 2 if after is None else min(after, len(sent) - 1)
         wrong = b'data: {"broken\n\n'
         if call.dialect == "bedrock_converse":
             wrong = sent[at][:-1] + bytes([sent[at][-1] ^ 1])
@@ -281,7 +281,7 @@ def unmarked(scenario: str = "text") -> Play:
 
     async def play(talk: Talk, call: Call, folder: Path) -> None:
         if not call.stream:
-            await answer(200, whole_of(folder, scenario)[:-1])(talk, call, folder)
+            await answer(200, whole_of(folder, scenario).rstrip()[:-1])(talk, call, folder)
             return
         mark = MARKS[call.dialect]
         sent = []
@@ -381,11 +381,12 @@ async def send(talk: Talk, stream: bytes, pieces: Sequence[int] = ()) -> None:
         await talk.send(b"%x\r\n%b\r\n" % (len(piece), piece))
 
 
-async def _part(talk: Talk, call: Call, folder: Path, scenario: str, after: int) -> None:
+async def _part(talk: Talk, call: Call, folder: Path, scenario: str, after: int | None) -> None:
     if call.stream:
         await begin(talk, call)
         whole = frames(stream_of(folder, scenario), call.dialect)
-        await send(talk, b"".join(whole[: min(after, len(whole) - 1)]))
+        most = len(whole) // 2 if after is None else min(after, len(whole) - 1)
+        await send(talk, b"".join(whole[:most]))
         return
     body = whole_of(folder, scenario)
     sent = response(200, {"Content-Type": "application/json"}, body)

@@ -22,6 +22,7 @@ from support.sdk_matrix_said import (
     Person,
     Refused,
     Said,
+    classes_of,
 )
 
 
@@ -50,7 +51,8 @@ class Messages:
         "authentication": ("InternalServerError", 502),
         "permission": ("InternalServerError", 502),
         "overloaded": ("OverloadedError", 529),
-        "in_stream": ("APIStatusError", 200),
+        "server_error_in_stream": ("APIStatusError", 200),
+        "overloaded_in_stream": ("APIStatusError", 200),
     }
 
     def __init__(self, url: str, key: str) -> None:
@@ -74,7 +76,7 @@ class Messages:
     def refused(self, error: Exception) -> Refused | None:
         if isinstance(error, anthropic.APIStatusError):
             after = error.response.headers.get("retry-after")
-            return Refused(type(error).__name__, error.status_code, str(error), after)
+            return Refused(classes_of(error), error.status_code, str(error), after)
         return None
 
     @contextmanager

@@ -24,6 +24,7 @@ from support.sdk_matrix_said import (
     Person,
     Refused,
     Said,
+    classes_of,
 )
 
 DECLARED = {"name": TOOL, "description": ABOUT, "parameters_json_schema": SCHEMA}
@@ -54,7 +55,8 @@ class Models:
         "authentication": ("ServerError", 502),
         "permission": ("ServerError", 502),
         "overloaded": ("ServerError", 503),
-        "in_stream": ("ServerError", 500),
+        "server_error_in_stream": ("ServerError", 500),
+        "overloaded_in_stream": ("ServerError", 503),
     }
 
     def __init__(self, url: str, key: str) -> None:
@@ -74,7 +76,7 @@ class Models:
         if not isinstance(error, errors.APIError):
             return None
         headers = getattr(error.response, "headers", None) or {}
-        return Refused(type(error).__name__, error.code, str(error), headers.get("retry-after"))
+        return Refused(classes_of(error), error.code, str(error), headers.get("retry-after"))
 
     @contextmanager
     def first_of(self, model: str) -> Iterator[Iterator[Any]]:

@@ -23,6 +23,7 @@ from support.sdk_matrix_said import (
     Person,
     Refused,
     Said,
+    classes_of,
 )
 
 ARGUMENTS = json.dumps({"city": CITY})
@@ -41,7 +42,8 @@ ERRORS = {
     "authentication": ("InternalServerError", 502),
     "permission": ("InternalServerError", 502),
     "overloaded": ("InternalServerError", 503),
-    "in_stream": ("APIError", 0),
+    "server_error_in_stream": ("APIError", 0),
+    "overloaded_in_stream": ("APIError", 0),
 }
 
 
@@ -57,9 +59,9 @@ class OpenAI:
     def refused(self, error: Exception) -> Refused | None:
         if isinstance(error, openai.APIStatusError):
             after = error.response.headers.get("retry-after")
-            return Refused(type(error).__name__, error.status_code, str(error), after)
+            return Refused(classes_of(error), error.status_code, str(error), after)
         if isinstance(error, openai.APIError):
-            return Refused(type(error).__name__, 0, str(error))
+            return Refused(classes_of(error), 0, str(error))
         return None
 
     def aside(self) -> openai.AsyncOpenAI:
@@ -96,7 +98,10 @@ class Chat(OpenAI):
         with completions.stream(**call, **usage) as events:
             for event in events:
                 pieces += event.type == "content.delta"
-            said = _of_completion(events.get_final_completion())
+            # The final completion of a cut answer is an exception, whatever was asked.
+            parsed = scenario == "structured"
+            whole = events.get_final_completion() if parsed else events.current_completion_snapshot
+            said = _of_completion(whole)
         said.pieces = pieces
         return said
 

@@ -1,4 +1,4 @@
-"""What all SDKs are asked in a scenario, and what each of them says it was answered, in one form."""
+"""What all SDKs are asked in a scenario, and what each says it was answered, in one form."""
 
 from __future__ import annotations
 
@@ -70,12 +70,17 @@ class Said:
 
 @dataclass
 class Refused:
-    """The exception that an SDK raised. `status` 0: it was raised in mid-stream."""
+    """The exception that an SDK raised: its class and those above it, 0 for a status it lacks."""
 
-    name: str
+    names: list[str]
     status: int
     text: str
     retry_after: str | None = None
+
+
+def classes_of(error: Exception) -> list[str]:
+    """Return the names of an exception's class and of those that it extends."""
+    return [each.__name__ for each in type(error).__mro__]
 
 
 class Caller(Protocol):
@@ -127,5 +132,6 @@ __all__ = [
     "Person",
     "Refused",
     "Said",
+    "classes_of",
     "has_word",
 ]

@@ -13,7 +13,10 @@ from typing import Any
 
 @dataclass
 class Sent:
-    """A call. `system` and `user` are texts; `reasons`: it was asked to think."""
+    """A call. `system` and `user` are texts; `effort` to think in the dialect's words or tokens.
+
+    `cache`: a key or a marker of what is worth caching.
+    """
 
     system: str = ""
     user: list[str] = field(default_factory=list)
@@ -24,7 +27,8 @@ class Sent:
     schema: dict[str, Any] | None = None
     stop: list[str] = field(default_factory=list)
     most: int | None = None
-    reasons: bool = False
+    effort: str | int | None = None
+    cache: bool = False
     thinking: str = ""
     signature: str = ""
 
@@ -37,7 +41,8 @@ def sent_to(dialect: str, body: dict[str, Any]) -> Sent:
 def _chat(body: dict[str, Any]) -> Sent:
     sent = Sent(stop=_listed(body.get("stop")))
     sent.most = body.get("max_completion_tokens", body.get("max_tokens"))
-    sent.reasons = "reasoning_effort" in body
+    sent.effort = body.get("reasoning_effort")
+    sent.cache = "prompt_cache_key" in body
     sent.schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
     _functions(sent, body)
     for message in body["messages"]:
@@ -71,7 +76,8 @@ def _chat_message(sent: Sent, message: dict[str, Any]) -> None:
 
 def _responses(body: dict[str, Any]) -> Sent:
     sent = Sent(system=body.get("instructions") or "", most=body.get("max_output_tokens"))
-    sent.reasons = body.get("reasoning", {}).get("effort") is not None
+    sent.effort = body.get("reasoning", {}).get("effort")
+    sent.cache = "prompt_cache_key" in body
     sent.schema = body.get("text", {}).get("format", {}).get("schema")
     for tool in body.get("tools", []):
         sent.tools[tool["name"]] = tool["parameters"]
@@ -103,7 +109,8 @@ def _item(sent: Sent, item: dict[str, Any]) -> None:
 def _anthropic(body: dict[str, Any]) -> Sent:
     sent = Sent(system=_text(body.get("system")), stop=body.get("stop_sequences", []))
     sent.most = body["max_tokens"]
-    sent.reasons = body.get("thinking", {}).get("type") in ("enabled", "adaptive")
+    sent.effort = _thinks(body)
+    sent.cache = any("cache_control" in part for part in _parts(body.get("system")))
     sent.schema = body.get("output_config", {}).get("format", {}).get("schema")
     for tool in body.get("tools", []):
         sent.tools[tool["name"]] = tool["input_schema"]
@@ -123,12 +130,22 @@ def _anthropic(body: dict[str, Any]) -> Sent:
     return sent
 
 
+def _thinks(body: dict[str, Any]) -> str | int | None:
+    """Tokens, or where the model is to decide the word for how much."""
+    thinking = body.get("thinking", {})
+    if thinking.get("type") == "adaptive":
+        return str(body["output_config"]["effort"])
+    tokens: int | None = thinking.get("budget_tokens")
+    return tokens
+
+
 def _gemini(body: dict[str, Any]) -> Sent:
     body = _camel(body)
     config = body.get("generationConfig", {})
     sent = Sent(stop=config.get("stopSequences", []), most=config.get("maxOutputTokens"))
     sent.system = _text(body.get("systemInstruction", {}).get("parts"))
-    sent.reasons = "thinkingConfig" in config
+    thinks = config.get("thinkingConfig", {})
+    sent.effort = thinks.get("thinkingBudget") or thinks.get("thinkingLevel", "").lower() or None
     sent.schema = config.get("responseJsonSchema") or _small(config.get("responseSchema"))
     for tool in body.get("tools", []):
         for each in tool["functionDeclarations"]:
@@ -161,7 +178,8 @@ def _bedrock(body: dict[str, Any]) -> Sent:
     sent = Sent(stop=config.get("stopSequences", []), most=config.get("maxTokens"))
     sent.system = _text(body.get("system"))
     extra = body.get("additionalModelRequestFields", {})
-    sent.reasons = extra.get("thinking", {}).get("type") in ("enabled", "adaptive")
+    sent.effort = _thinks(extra | {"output_config": body.get("outputConfig")})
+    sent.cache = any("cachePoint" in part for part in body.get("system", []))
     form = body.get("outputConfig", {}).get("textFormat", {}).get("structure", {})
     sent.schema = json.loads(form["jsonSchema"]["schema"]) if form else None
     for tool in body.get("toolConfig", {}).get("tools", []):
@@ -190,7 +208,7 @@ def _bedrock_part(sent: Sent, part: dict[str, Any]) -> None:
 
 def _cohere(body: dict[str, Any]) -> Sent:
     sent = Sent(stop=body.get("stop_sequences", []), most=body.get("max_tokens"))
-    sent.reasons = body.get("thinking", {}).get("type") == "enabled"
+    sent.effort = body.get("thinking", {}).get("token_budget")
     sent.schema = body.get("response_format", {}).get("json_schema")
     _functions(sent, body)
     for message in body["messages"]:

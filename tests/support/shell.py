@@ -25,10 +25,14 @@ from support.raw_http import get
 
 PORTS = re.compile(r"(?<![\d.])(5432|6380|808[0-2]|8443|8444|9000|9001|9002|909[0-2])(?!\d)")
 GATEWAY = re.compile(
-    r"(?:SLUICEGATE_MANAGEMENT_LISTEN=(\S+)\s+)?sluicegate (?:run (\S+)|quickstart) .*&$", re.DOTALL
+    r"(?:SLUICEGATE_MANAGEMENT_LISTEN=(\S+)\s+)?sluicegate (?:run|quickstart) (\S*) ?.*&$",
+    re.DOTALL,
 )
 DATABASE = re.compile(r"docker (run|kill|start) .*", re.DOTALL)
 QUICKSTART = "examples/quickstart.yml"
+MAKE_RUN = re.compile(r"(?P<before>.*?)make run(?: ARGS=(?P<file>\S+))?", re.DOTALL)
+VENDORS = re.compile(r"\{kind: (openai|anthropic|gemini), (?!url:)")
+VENDOR_PATHS = {"openai": "/v1", "anthropic": "", "gemini": ""}
 ENOUGH_S = 20
 """For any one command."""
 QUIET_S = 0.2
@@ -41,6 +45,8 @@ class Shell:
         self.folder = folder
         self._ports: dict[str, str] = {}
         self._runs: dict[str, int] = {}
+        self._quickstarted = False
+        self._vendors: subprocess.Popen[bytes] | None = None
         self._database: Postgres | None = None
         for file in (ROOT / "examples").glob("*.*"):
             self.write(f"examples/{file.name}", file.read_text())
@@ -57,6 +63,7 @@ class Shell:
             "PATH": path,
             "PYTHONUNBUFFERED": "1",
             "LC_ALL": "C.UTF-8",
+            **{f"{name.upper()}_API_KEY": f"key-of-{name}" for name in VENDOR_PATHS},
             # Where the command line looks unless told.
             "SLUICEGATE_ADMIN_URL": f"http://127.0.0.1:{self._ports_of('9090')}",
         }
@@ -75,7 +82,7 @@ class Shell:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(path.name + "~")
-        fresh.write_text(self._substituted(text))
+        fresh.write_text(self._substituted(VENDORS.sub(self._vendor, text)))
         fresh.replace(path)
 
     def save(self, block: Block) -> None:
@@ -92,10 +99,12 @@ class Shell:
             self._serve_database(docker[1])
             return ""
         command = self._substituted(command)
-        if command == "make run":
-            if QUICKSTART in self._runs:  # Ctrl-C in the other terminal
+        if made := MAKE_RUN.fullmatch(command):
+            if self._quickstarted:  # Ctrl-C in the other terminal
                 self.run('kill -INT "$quickstart"; wait "$quickstart"')
-            command = "sluicegate quickstart > quickstart.log 2>&1 &"
+            self._quickstarted = True
+            file = made["file"] or QUICKSTART
+            command = f"{made['before']}sluicegate quickstart {file} > quickstart.log 2>&1 &"
         if command.startswith("pip install "):
             self._install(command.split()[-2])
             return ""
@@ -114,6 +123,9 @@ class Shell:
 
     def close(self) -> None:
         """End the shell and everything that it started."""
+        if self._vendors is not None:
+            self._vendors.kill()
+            self._vendors.wait()
         with suppress(ProcessLookupError):
             os.killpg(self._bash.pid, signal.SIGKILL)
         self._bash.communicate()
@@ -137,8 +149,11 @@ class Shell:
         """Wait until what was started in the background serves."""
         started = GATEWAY.search(command)
         if started:
-            file = started[2] or QUICKSTART
-            written = yaml.safe_load((self.folder / file).read_text())["management"]["listen"]
+            file = started[2]
+            text = (self.folder / file).read_text()
+            if self._vendors is None and self._ports.get("vendors", "none") in text:
+                self._play_vendors()
+            written = yaml.safe_load(text)["management"]["listen"]
             management = int((started[1] or written).rpartition(":")[2])
             self._runs[file] = management
             eventually(lambda: _ready(management), f"ready: {command}", within_s=ENOUGH_S)
@@ -156,6 +171,17 @@ class Shell:
             self._database.kill()
         else:
             self._database.start()
+
+    def _vendor(self, found: re.Match[str]) -> str:
+        """Lead a provider without a URL to examples/llm.py, which runs where a gateway asks it."""
+        url = f"http://127.0.0.1:{self._ports_of('vendors')}{VENDOR_PATHS[found[1]]}"
+        return f"{{kind: {found[1]}, url: '{url}', "
+
+    def _play_vendors(self) -> None:
+        port = self._ports_of("vendors")
+        program = ROOT / "examples" / "llm.py"
+        self._vendors = subprocess.Popen([sys.executable, str(program), port])
+        eventually(lambda: listens(int(port)), "the vendors listen")
 
     def _install(self, target: str) -> None:
         """Put the page's package where it says, as pip would, without a build or a registry."""

@@ -1,7 +1,8 @@
 """`sluicegate quickstart`: a gateway, a service behind it and a key, in one command.
 
 The gateway is the real one (`sluicegate run FILE`), in a process of its own; this one holds the
-service that it calls and says what to try. The key is made on first use and kept.
+service that it calls and says what to try. The key is made on first use and kept. A configuration
+of models alone needs no service: there is nothing to play.
 """
 
 from __future__ import annotations
@@ -41,14 +42,24 @@ WELCOME = """
 
     key   {key}
           (kept in {key_file})
+{trying}
+{changing}  Configuration: {file}    Metrics: http://{management}/actuator/prometheus
+  Ctrl-C ends it.
+"""
+
+TRYING_SERVICE = """\
     try   curl -i -H 'X-API-Key: {key}' http://{gateway}/api/hello
 
   Without the header the answer is 401. Over the plan's limit it is 429:
           for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' \\
             -H 'X-API-Key: {key}' http://{gateway}/api/hello; done; echo
+"""
 
-{changing}  Configuration: {file}    Metrics: http://{management}/actuator/prometheus
-  Ctrl-C ends it.
+TRYING_MODELS = """\
+    try   curl http://{gateway}/v1/models -H 'Authorization: Bearer {key}'
+
+  SDKs: base URL http://{gateway}/v1 for OpenAI's, http://{gateway} for Anthropic's and
+  Google's, with this key.
 """
 
 CHANGING = """\
@@ -69,7 +80,8 @@ class PortBusy(SluicegateError):
 class Prepared:
     """What is known before anything runs. Addresses are `host:port`.
 
-    `changing` says what can be changed while it runs; empty where there is no store.
+    `upstream` is where the service is played, None where there are only models. `trying` says what
+    to try, `changing` what can be changed while it runs; empty where there is no store.
     """
 
     file: Path
@@ -77,7 +89,8 @@ class Prepared:
     key_file: Path
     gateway: str
     management: str
-    upstream: str
+    upstream: str | None
+    trying: str
     changing: str
 
 
@@ -108,9 +121,12 @@ def prepare(file: Path, environ: Mapping[str, str]) -> Prepared:
     upstream = _target(loaded)
     require_free(gateway, "SLUICEGATE_GATEWAY_LISTEN")
     require_free(management, "SLUICEGATE_MANAGEMENT_LISTEN")
-    require_free(upstream, f"`services.{SERVICE}.targets` in {file}")
+    if upstream is not None:
+        require_free(upstream, f"`services.{SERVICE}.targets` in {file}")
+    trying = TRYING_MODELS if upstream is None else TRYING_SERVICE
+    trying = trying.format(key=key, gateway=gateway)
     changing = _changing(loaded.settings)
-    return Prepared(file, key, key_file, gateway, management, upstream, changing)
+    return Prepared(file, key, key_file, gateway, management, upstream, trying, changing)
 
 
 async def serve(prepared: Prepared) -> int:
@@ -118,8 +134,9 @@ async def serve(prepared: Prepared) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    host, port = host_and_port(prepared.upstream)
-    server = await quickstart_upstream.start(host, port)
+    server = None
+    if prepared.upstream is not None:
+        server = await quickstart_upstream.start(*host_and_port(prepared.upstream))
     try:
         # In this process group, so that whatever ends the group ends it too. Ctrl-C reaches it from
         # the terminal and again from here; so close together, both are one wish to it.
@@ -130,7 +147,8 @@ async def serve(prepared: Prepared) -> int:
         welcoming = asyncio.create_task(_welcome(prepared))
         return await _until_either_ends(process, stopping, welcoming)
     finally:
-        server.close()
+        if server is not None:
+            server.close()
 
 
 async def _until_either_ends(
@@ -197,8 +215,11 @@ def _changing(settings: Settings) -> str:
     )
 
 
-def _target(loaded: Loaded) -> str:
-    """Return where the configuration expects the service that is played here."""
+def _target(loaded: Loaded) -> str | None:
+    """Return where the configuration expects the service that is played here, None for models."""
+    kinds = {kind for kind, _ in loaded.resources.items}
+    if "model" in kinds and "service" not in kinds:
+        return None
     try:
         service = decode("service", loaded.resources.items["service", SERVICE])
     except KeyError:

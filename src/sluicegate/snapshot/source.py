@@ -37,6 +37,8 @@ _FLOAT = re.compile(
 )
 _MAX_DIGITS = 40
 _STR_TAGS = ("!", "tag:yaml.org,2002:str")
+FIELD: Final = "on"
+"""The one of the words above that is a field too, of `fallbacks`: as a key it is text."""
 
 
 class Source:
@@ -212,7 +214,8 @@ class _Builder:
     def _key(self, top: _Open, value: object, event: Any, line: int) -> None:  # noqa: ANN401 - as above
         if not isinstance(value, str):
             value = str(event.value)
-            self._fault(line, f"the key {value} is not text; write it in quotes", value)
+            if value != FIELD:
+                self._fault(line, f"the key {value} is not text; write it in quotes", value)
         top.key, top.key_line, top.waiting = value, line, True
 
     def _open(self, value: dict[str, Any] | list[Any], event: Any) -> None:  # noqa: ANN401 - as above

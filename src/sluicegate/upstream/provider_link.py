@@ -134,6 +134,8 @@ class ProviderLink:
         Raises CallError where there is none of the caller's sort.
         """
         of_model = self.facts.dialects_of(model)
+        if own is None and of_model is None and caller in self._places:
+            return caller  # the usual case
         spoken = [each for each in self.dialects if of_model is None or each in of_model]
         if caller in APART:
             sort = COUNTING if caller in COUNTING else (caller,)
@@ -149,8 +151,10 @@ class ProviderLink:
             # What the operator lists comes in the operator's order.
             keep = self.config.dialects is None and preferred in spoken
             return preferred if keep else spoken[0]
-        message = f"the model's provider does not speak {caller}, nor what it translates to"
-        raise CallError(Failure(kind="unsupported", status=400, message=message, ours=True))
+        message = f"`model`: its provider does not speak {caller}, nor what it translates to"
+        raise CallError(
+            Failure(kind="unsupported", status=400, message=message, field="model", ours=True)
+        )
 
     # --- who we are ---
 

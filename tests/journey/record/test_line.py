@@ -14,6 +14,10 @@ from sluicegate.exchange import Response
 from sluicegate.headers import Headers
 from sluicegate.journey.record.access_log import Line
 from sluicegate.journey.record.line import LONGEST_AGENT, MOST_FRAGMENTS, LineLog
+from sluicegate.llm.call import ModelCall
+from sluicegate.llm.canonical import Usage
+from sluicegate.llm.endpoint import Endpoint
+from sluicegate.llm.failure import Failure
 from support.exchanges import body, exchange, run
 from support.mock_clock import MockClock
 
@@ -119,3 +123,35 @@ def test_a_query_is_left_out_or_redacted() -> None:
         run(lines.log, exchange(query="a=1&pin=2", request_body=body(b"12345")))
         line = msgspec.json.decode(lines.pop(), type=Line)
         assert (line.query, line.bytes_in) == (shown, 5)
+
+
+def test_a_call_of_a_model_has_fields_of_its_own_at_the_end() -> None:
+    lines = Lines()
+    asked = exchange(clock=lines.clock)
+    call = asked.call = ModelCall(Endpoint("call", "openai_chat"), 'gpt "\n')
+    call.deployment, call.stream = "a/gpt", True
+    call.usage = Usage(input=10, cached=4, output=2)
+    call.first_token_at = asked.started_at + 0.25
+    run(lines.log, asked)
+    said = msgspec.json.decode(lines[-1])
+    assert list(said)[-8:] == [
+        "model", "deployment", "stream", "first_token_ms", "input_tokens", "cached_tokens",
+        "output_tokens", "failure",
+    ]  # fmt: skip
+    assert (said["model"], said["deployment"], said["stream"]) == ('gpt "\n', "a/gpt", True)
+    assert said["first_token_ms"] == 250
+    assert (said["input_tokens"], said["cached_tokens"], said["output_tokens"]) == (10, 4, 2)
+    assert said["failure"] is None
+
+
+def test_of_a_call_that_failed_the_line_says_how_and_nothing_is_made_up() -> None:
+    lines = Lines()
+    asked = exchange(clock=lines.clock)
+    call = asked.call = ModelCall(Endpoint("call", "openai_chat"), "gpt")
+    call.failure = Failure(kind="overloaded", status=503, message="sk-secret")
+    run(lines.log, asked)
+    said = msgspec.json.decode(lines[-1])
+    assert said["failure"] == "overloaded"
+    assert said["first_token_ms"] is None
+    assert said["input_tokens"] is None
+    assert b"sk-secret" not in lines[-1]

@@ -99,10 +99,10 @@ class ClientConnection(ResponseReader):
         whole: bool,
         chunked: bool,
     ) -> None:
-        """Send a request head. `whole`: there is no body; `head_only`: the method is HEAD.
+        """Send a request head. `whole`: no body follows, for there is none or it stands in `head`.
 
-        `limit_at` ends the whole exchange, in the seconds of `deadlines`; `timeouts.total` is not
-        looked at.
+        `head_only`: the method is HEAD. `limit_at` ends the whole exchange, in the seconds of
+        `deadlines`; `timeouts.total` is not looked at.
         """
         self._receiver = receiver
         self._first_byte_s = timeouts.first_byte or NEVER

@@ -57,6 +57,11 @@ FORWARDED: Final = frozenset({b"forwarded", b"x-real-ip", b"true-client-ip", b"x
 INTERNAL_PREFIX: Final = b"sluicegate-"
 """Fields by which the gateway speaks to targets; never taken from a client."""
 
+OVERRIDES: Final = frozenset(
+    {b"sluicegate-deployment", b"sluicegate-timeout", b"sluicegate-fallback"}
+)
+"""Fields by which clients speak to the gateway (`model_overrides`), not the gateway to targets."""
+
 _REQUEST: Final = {
     b"host": RequestField.HOST,
     b"content-length": RequestField.CONTENT_LENGTH,
@@ -95,7 +100,7 @@ def _request_field(name: bytes) -> RequestField:
         return RequestField.HOP
     if name in FORWARDED or name.startswith(b"x-forwarded-"):
         return RequestField.FORWARDED
-    if name.startswith(INTERNAL_PREFIX):
+    if name.startswith(INTERNAL_PREFIX) and name not in OVERRIDES:
         return RequestField.INTERNAL
     return RequestField.PLAIN
 

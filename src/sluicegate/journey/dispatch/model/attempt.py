@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import UpstreamError, UpstreamReset
 from sluicegate.exchange import Response
-from sluicegate.journey.dispatch.model.errors import bad_answer, late, of_error
+from sluicegate.journey.dispatch.model.errors import bad_answer, late, of_error, unreachable
+from sluicegate.journey.dispatch.model.passage import says
+from sluicegate.journey.dispatch.model.refusal import read_refusal, without_key
+from sluicegate.journey.dispatch.model.sending import written
 from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
-from sluicegate.llm.dialect import Frame, Outgoing
+from sluicegate.llm.dialect import Frame
 from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
 
 if TYPE_CHECKING:
@@ -46,9 +49,9 @@ class ModelAttempt:
 
     __slots__ = (
         "_asked", "_body", "_calling", "_committed", "_connection", "_ended", "_error_headers",
-        "_error_type", "_first", "_framing", "_held", "_open", "_paused", "_pieces", "_reader",
+        "_first", "_framing", "_held", "_open", "_paused", "_pieces", "_reader",
         "_rest", "_size", "_span", "_status", "_stream", "deadline", "deployment",
-        "first_token_s", "passage", "raw_error", "started",
+        "first_token_s", "passage", "raw_error", "started", "until",
     )  # fmt: skip
 
     def __init__(self, calling: Calling, deployment: Deployment, held: Held) -> None:
@@ -68,18 +71,20 @@ class ModelAttempt:
         self._body: list[bytes] = []
         self._pieces: list[bytes] = []
         self._size = self._status = 0
-        self._error_type = b""
         self._asked = self._committed = self._ended = self._paused = False
         self._error_headers: dict[bytes, bytes] = {}
         self.deadline = NEVER
         self.first_token_s = 0.0
         self.raw_error: bytes | None = None
         self.started = 0.0
+        self.until = NEVER
 
     async def begin(self) -> Failure | None:
         """Ask; return None once there is something to pass on, or why there is nothing."""
         clock, deployment = self._calling.exchange.clock, self.deployment
         self.started = clock.monotonic()
+        total_s = deployment.link.config.timeouts.total or NEVER
+        self.until = min(self._calling.until, self.started + total_s)
         self._asked = True
         deployment.began()
         failure: Failure | None = None
@@ -87,6 +92,8 @@ class ModelAttempt:
             failure = await self._ask()
         except CallError as error:
             failure = error.failure
+        except UpstreamReset as error:
+            failure = of_error(error) if self._status else unreachable()
         except UpstreamError as error:
             failure = of_error(error)
         except BaseException:
@@ -165,40 +172,30 @@ class ModelAttempt:
             )
         if not link.ready:
             await link.refresh()
-        passage = self.passage = calling.passage(deployment)
-        outgoing = await calling.outgoing(passage)
-        dialect, stream = passage.dialect.name, self._stream
-        model = deployment.model_for(calling.asked)
-        said = [*outgoing.headers, *calling.forwarded(link, dialect)]
-        spoken = Outgoing(outgoing.body, said)
-        outgoing = link.facts.fit(dialect, spoken, model=model, stream=stream)
-        headers = list(outgoing.headers)
-        if self._span is not None:
-            headers.append((b"traceparent", self._span.traceparent()))
-        head = link.head(dialect, model, stream=stream, body=outgoing.body, headers=headers)
+        self.passage = calling.passage(deployment)
+        head, body = await written(calling, deployment, self.passage, self._span)
         connection = link.pool.take()
         if connection is not None:
             try:
-                return await self._send(connection, head, outgoing.body)
+                return await self._send(connection, head, body)
             except UpstreamReset:
                 if connection.any_bytes:
                     raise
         # A kept connection that was dead says nothing of the provider (RFC 9112, 9.3.1).
         connection = await link.pool.connect(calling.time_to_connect(link.timeouts.connect))
-        return await self._send(connection, head, outgoing.body)
+        return await self._send(connection, head, body)
 
     async def _send(self, connection: ClientConnection, head: bytes, body: bytes) -> Failure | None:
         calling, link = self._calling, self.deployment.link
         self._connection = connection
         self._first = connection.loop.create_future()
         self._rest = connection.loop.create_future() if self._stream else None
+        one = head + body  # each write is a system call, and wakes the provider
         connection.start(
-            self, head, link.timeouts, calling.until, head_only=False, whole=False, chunked=False
+            self, one, link.timeouts, self.until, head_only=False, whole=True, chunked=False
         )
-        connection.write_body(body)
-        connection.write_end(None)
         if self._stream:
-            self._watch(min(calling.until, calling.deadlines.now + calling.first_token_s(link)))
+            self._watch(min(self.until, calling.deadlines.now + calling.first_token_s(link)))
         return await self._first
 
     # --- the answer ----------
@@ -213,7 +210,6 @@ class ModelAttempt:
         """Look whether it is an answer."""
         self._status = status
         kind = (headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
-        self._error_type = kind
         if status >= MULTIPLE:
             self._error_headers = dict(headers)
             self._framing = self._reader = None  # an error is no stream, whatever was asked for
@@ -278,7 +274,7 @@ class ModelAttempt:
                 if self._take(events):
                     self._finish(events)
         except AnswerFailed as error:
-            self._settle(error.failure)
+            self._settle(without_key(error.failure, self.deployment.link))
         except Malformed as error:
             self._settle(bad_answer(f"the provider's answer is malformed: {error}"))
 
@@ -315,7 +311,7 @@ class ModelAttempt:
         if self._ended:  # nothing more was to come but the end of the connection
             self.abandon()
             self.on_complete(None)
-        elif now >= self._calling.until:
+        elif now >= self.until:
             self._settle(late("the time for the call has passed"))
         elif self._first is not None and not self._first.done():
             self._settle(late("the model's first token did not come in time"))
@@ -328,7 +324,7 @@ class ModelAttempt:
         """Look at what a frame said; False where there is nothing more to take."""
         for event in events:
             kind = type(event)
-            if kind is Delta or kind is PartBegun or kind is Stopped:
+            if kind is Delta or kind is Stopped or (isinstance(event, PartBegun) and says(event)):
                 first = self._first
                 if first is not None and not first.done():
                     first.set_result(None)
@@ -337,7 +333,7 @@ class ModelAttempt:
             elif isinstance(event, Used):
                 self._calling.call.usage = event.usage
             elif isinstance(event, Failed):
-                self._settle(event.failure)
+                self._settle(without_key(event.failure, self.deployment.link))
                 return False
             elif isinstance(event, Begun):
                 if event.usage is not None:
@@ -357,10 +353,9 @@ class ModelAttempt:
     def _refused(self) -> Failure:
         """Classify an answer with an error status."""
         body = b"".join(self._body)[:ERROR_BYTES]
-        passage = self.passage
-        failure = passage.dialect.read_failure(self._status, self._error_headers, body)
-        if self._error_type == b"application/json" and passage.request is None:
-            self.raw_error = self.deployment.link.redact(body)
+        failure, self.raw_error = read_refusal(
+            self.deployment.link, self.passage, self._status, self._error_headers, body
+        )
         return failure
 
     def _end_span(self, span: AttemptSpan, failure: Failure | None) -> None:
@@ -368,9 +363,8 @@ class ModelAttempt:
         span.end(wall_us, self._status, None if failure is None else failure.kind)
 
     def _stall(self) -> None:
-        calling = self._calling
         stall_s = self.deployment.link.timeouts.idle or NEVER
-        self.deadline = min(calling.until, calling.deadlines.now + stall_s)
+        self.deadline = min(self.until, self._calling.deadlines.now + stall_s)
 
     def _watch(self, deadline: float) -> None:
         self.deadline = deadline

@@ -15,7 +15,7 @@ from sluicegate.errors import UpstreamError, answer_for
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.attempt import ModelAttempt
 from sluicegate.journey.dispatch.model.continuation import Continuing, asked_to_go_on, continued
-from sluicegate.journey.dispatch.model.errors import PROBLEMS, late, shown, tell
+from sluicegate.journey.dispatch.model.errors import PROBLEMS, known, late, shown, tell
 from sluicegate.journey.dispatch.model.images import fetched, has_urls
 from sluicegate.journey.dispatch.model.passage import Translation
 from sluicegate.journey.dispatch.model.race import Race
@@ -249,6 +249,8 @@ class Calling:
         if dialect != self.call.endpoint.dialect:
             return ()
         forwards = link.facts.forwards
+        if not forwards:
+            return ()
         return [field for field in self.exchange.request.headers if field[0] in forwards]
 
     def first_token_s(self, link: ProviderLink) -> float:
@@ -309,7 +311,8 @@ class Calling:
             self.call.failure = failure
             exchange.problem = PROBLEMS.get(failure.kind)
             exchange.outcome = failure.kind
-            exchange.chunk(attempt.passage.fail(shown(failure)))
+            said = known(shown(failure), self.form.dialect)
+            exchange.chunk(attempt.passage.fail(said))
         exchange.end(None)
 
     def _give_up(self, failure: Failure, raw: bytes | None) -> None:

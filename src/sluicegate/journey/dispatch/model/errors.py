@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from sluicegate.errors import (
     BAD_CONTENT,
     BODY_TOO_LARGE,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 JSON: Final = b"application/json"
 ANTHROPIC_OVERLOADED: Final = 529
 """What Anthropic answers instead of 503 (docs.anthropic.com, API errors)."""
+CLOSED: Final = 499
+"""From here on it is not the caller who is at fault."""
 OURS_TO_SOLVE: Final = frozenset({"authentication", "permission"})
 """Said by a provider they are about our credentials, not about the caller's."""
 OF_STATUS: Final[dict[int, Kind]] = {
@@ -87,7 +91,8 @@ class ErrorForm:
         self, problem: Problem, detail: str | None, request_id: str
     ) -> tuple[int, bytes, bytes]:
         """Write a local answer's error."""
-        kind = OF_STATUS.get(problem.status, "server_error")
+        others: Kind = "invalid_request" if problem.status < CLOSED else "server_error"
+        kind = OF_STATUS.get(problem.status, others)
         if problem is OVERLOADED:
             kind = "overloaded"
         message = f"{problem.title}: {detail}" if detail else problem.title
@@ -103,9 +108,15 @@ class ErrorForm:
 
 def status_of(failure: Failure, dialect: Dialect) -> int:
     """Return the status that a caller of `dialect` knows the failure by."""
-    if failure.kind == "overloaded" and dialect.family == "anthropic":
-        return ANTHROPIC_OVERLOADED
+    if failure.kind == "overloaded":
+        return ANTHROPIC_OVERLOADED if dialect.family == "anthropic" else OVERLOADED.status
     return failure.status
+
+
+def known(failure: Failure, dialect: Dialect) -> Failure:
+    """Return a failure with the status that a caller of `dialect` knows it by."""
+    status = status_of(failure, dialect)
+    return failure if status == failure.status else replace(failure, status=status)
 
 
 def shown(failure: Failure) -> Failure:
@@ -131,8 +142,9 @@ def tell(exchange: Exchange, form: ErrorForm, failure: Failure, raw: bytes | Non
     headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
     if failure.retry_after_s is not None:
         headers.append((b"retry-after", str(ceil(failure.retry_after_s)).encode()))
-    body = form.body(failure, exchange.request.request_id) if raw is None else raw
-    exchange.respond(status_of(failure, form.dialect), headers, body)
+    said = known(failure, form.dialect)
+    body = form.body(said, exchange.request.request_id) if raw is None else raw
+    exchange.respond(said.status, headers, body)
 
 
 def unavailable(message: str, retry_after_s: float | None) -> Failure:
@@ -152,13 +164,18 @@ def of_error(error: Exception) -> Failure:
     if isinstance(error, UpstreamTimeout):
         return late("the model's provider did not answer in time")
     if isinstance(error, ConnectFailed | ConnectTimeout):
-        message = "the model's provider cannot be reached"
-        return Failure(kind="unreachable", status=503, message=message, ours=True)
+        return unreachable()
     if isinstance(error, UpstreamReset):
         return bad_answer("the model's provider ended the connection before its answer was whole")
     if isinstance(error, Refused):
         return unavailable(error.detail or error.problem.title, 1.0)
     return bad_answer("the model's provider did not give a valid answer")
+
+
+def unreachable() -> Failure:
+    """Say that there was no connection, or one that ended before an answer began."""
+    message = "the model's provider cannot be reached"
+    return Failure(kind="unreachable", status=503, message=message, ours=True)
 
 
 def late(message: str) -> Failure:

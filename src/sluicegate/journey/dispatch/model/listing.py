@@ -70,6 +70,7 @@ def _anthropic(name: str, description: str) -> dict[str, Any]:
         "id": name,
         "display_name": description or name,
         "created_at": EPOCH,
+        "lifecycle": "active",
     }
 
 

@@ -236,16 +236,13 @@ class _Passing:
         self._done = connection.loop.create_future()
         connection.start(
             self,
-            head,
+            head + body if body else head,
             self._link.timeouts,
             until,
             head_only=exchange.request.method == "HEAD",
-            whole=not body,
+            whole=True,
             chunked=False,
         )
-        if body:
-            connection.write_body(body)
-            connection.write_end(None)
         try:
             await self._done
         except asyncio.CancelledError:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from sluicegate.llm.canonical import Begun, Request
+from sluicegate.llm.canonical import Begun, Request, Text, Thinking
 from sluicegate.llm.dialect import Outgoing
 from sluicegate.llm.losses import Losses
 
 if TYPE_CHECKING:
     from sluicegate.llm.call import ModelCall
-    from sluicegate.llm.canonical import Event, Usage
+    from sluicegate.llm.canonical import Event, PartBegun, Usage
     from sluicegate.llm.dialect import Dialect, Frame, StreamWriter
     from sluicegate.llm.failure import Failure
 
@@ -249,6 +249,12 @@ def body_of(call: ModelCall, changes: dict[str, bytes]) -> bytes:
         pieces.append(b"%b:%b" % (ENCODE(name), bytes(raw) if changed is None else changed))
     pieces += [b"%b:%b" % (ENCODE(n), raw) for n, raw in changes.items() if n not in fields]
     return b"{%b}" % b",".join(pieces)
+
+
+def says(event: PartBegun) -> bool:
+    """Whether a part that begins is more than the promise of words."""
+    empty = event.empty
+    return not isinstance(empty, Text | Thinking) or bool(empty.text or empty.signature)
 
 
 def bare(call: ModelCall) -> Request:

@@ -27,6 +27,9 @@ MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 TEXT: Final = msgspec.json.Decoder(str)
 FLAG: Final = msgspec.json.Decoder(bool | None)
 IDENTITY: Final = b"identity"
+GOVERNED: Final = frozenset({"model", "stream", "store", "previous_response_id"})
+"""Members that something is decided by. Servers that take names in any case (those written in Go:
+`encoding/json`) must not read another one from what is passed through."""
 
 
 class Reading:
@@ -67,6 +70,9 @@ class Reading:
             fields = MEMBERS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise invalid("", f"the body is not a JSON object: {error}") from None
+        for name in fields:
+            if name not in GOVERNED and name.casefold() in GOVERNED:
+                raise invalid(name[:64], f"write `{name.casefold()}`")
         call = ModelCall(endpoint, endpoint.model or _model(fields))
         call.body = body
         call.fields = fields

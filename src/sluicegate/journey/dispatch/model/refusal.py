@@ -1,0 +1,58 @@
+"""What an answer with an error status says, and what of its own words the caller may have.
+
+A vendor may repeat what it was sent, so our key is taken out before anybody reads the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from sluicegate.journey.dispatch.model.errors import bad_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sluicegate.journey.dispatch.model.passage import Passage
+    from sluicegate.llm.failure import Failure
+    from sluicegate.upstream.provider_link import ProviderLink
+
+ERROR: Final = 400
+ERRORS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+OPENS: Final = b"{"
+
+
+def read_refusal(
+    link: ProviderLink,
+    passage: Passage,
+    status: int,
+    headers: Mapping[bytes, bytes],
+    body: bytes,
+) -> tuple[Failure, bytes | None]:
+    """Classify an answer of 300 or above; beside it its body, where that is the caller's dialect.
+
+    No vendor's API redirects: who does is something else, and nobody follows.
+    """
+    if status < ERROR:
+        return bad_answer(f"the provider's answer has the status {status}"), None
+    body = link.redact(body)
+    failure = passage.dialect.read_failure(status, headers, body)
+    return failure, body if passage.request is None and _is_error(body) else None
+
+
+def without_key(failure: Failure, link: ProviderLink) -> Failure:
+    """Return what a stream says of its failure, without our key."""
+    message = failure.message.encode()
+    redacted = link.redact(message)
+    return failure if redacted == message else replace(failure, message=redacted.decode())
+
+
+def _is_error(body: bytes) -> bool:
+    """Whether a body has the object `error` that callers of every dialect look for."""
+    try:
+        error = ERRORS.decode(body).get("error", b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return bytes(error).startswith(OPENS)
