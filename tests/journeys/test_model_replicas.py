@@ -43,7 +43,9 @@ def replicas(
     with ExitStack() as opened:
         valkey = opened.enter_context(Valkey(folder, unix=True))
         providers = {"a": provider(a.url), "b": provider(b.url, "anthropic_messages")}
-        document = json.dumps(config(providers, MODELS, state={"url": valkey.url}))
+        # Of several workers each would hear of it in its own time, a second at most.
+        one = {"state": {"url": valkey.url}, "gateway": {"workers": 1}}
+        document = json.dumps(config(providers, MODELS, **one))
         yield [opened.enter_context(gateway(folder / name, document)) for name in ("told", "other")]
 
 

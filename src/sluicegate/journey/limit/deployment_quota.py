@@ -55,7 +55,7 @@ class DeploymentQuota:
     """The limits of one deployment. A `Quota` of `upstream.models.deployment`."""
 
     __slots__ = (
-        "_aside", "_away", "_clock", "_full_until", "_state", "_ticket", "_tickets",
+        "_again_at", "_aside", "_away", "_clock", "_full_until", "_state", "_ticket", "_tickets",
         "rules", "scope",
     )  # fmt: skip
 
@@ -69,6 +69,7 @@ class DeploymentQuota:
         self._aside = parts.aside
         self._ticket = parts.ticket
         self._tickets = any(rule.holding is not None for rule in rules)
+        self._again_at = 0.0
         self._full_until = 0.0
 
     async def admit(self, exchange: Exchange) -> Slot | None:  # noqa: ARG002 - one subject for all
@@ -77,7 +78,7 @@ class DeploymentQuota:
         While the state is away a worker takes its part of them; see `Away`.
         """
         now = self._clock.monotonic()
-        if now < self._full_until:
+        if now < self._again_at:
             return None
         asks = [Ask(rule.limits.group, self.scope) for rule in self.rules]
         ticket = self._ticket() if self._tickets else ""
@@ -97,6 +98,7 @@ class DeploymentQuota:
         if not verdict.admitted:
             self._refused(verdict.outcomes, now)
             return None
+        self._full_until = 0.0
         for rule, ask in zip(self.rules, asks, strict=True):
             rule.counters.admitted.value += 1
             if rule.holding is not None:
@@ -119,6 +121,7 @@ class DeploymentQuota:
     def _refused(self, outcomes: Sequence[Outcome], asked_at: float) -> None:
         """Count, and do not ask again before there can be anything. Slots may be free at once."""
         at = 0
+        self._full_until = 0.0  # of now, not of before somebody has reset the counts
         for rule in self.rules:
             for cell in rule.counters.refused:
                 outcome = outcomes[at]
@@ -128,8 +131,9 @@ class DeploymentQuota:
                 cell.value += 1
                 wait_us = outcome.retry_after_us
                 if rule.holding is None and wait_us != NEVER:
-                    believed_s = min(BELIEVED_S, wait_us / SECOND_US)
-                    self._full_until = max(self._full_until, asked_at + believed_s)
+                    wait_s = wait_us / SECOND_US
+                    self._full_until = max(self._full_until, asked_at + wait_s)
+                    self._again_at = max(self._again_at, asked_at + min(BELIEVED_S, wait_s))
 
 
 def deployment_quota(

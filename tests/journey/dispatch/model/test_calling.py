@@ -125,6 +125,17 @@ def test_longer_than_is_waited_for_is_told_to_the_caller(tmp_path: Path) -> None
     in_world(tmp_path, work, {"m": deployments("chat")})
 
 
+def test_the_caller_is_told_when_the_first_of_them_is_back(tmp_path: Path) -> None:
+    async def work(world: ModelWorld) -> None:
+        told_s = [{"retry-after-ms": "20000"}, {"retry-after-ms": "60000"}]
+        world.provider.play("m", *[error("rate_limited", each) for each in told_s])
+        got = await world.chat("m")
+        assert got.status == 429
+        assert got.get("retry-after") == "20"
+
+    in_world(tmp_path, work, TWO)
+
+
 def test_what_a_caller_has_named_stands_in_one_line_of_the_head(tmp_path: Path) -> None:
     async def work(world: ModelWorld) -> None:
         name = "scenario-text\r\nset-cookie: a=b\r\n\u20ac"

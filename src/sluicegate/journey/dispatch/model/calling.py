@@ -11,6 +11,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from sluicegate.errors import UpstreamError, answer_for
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.attempt import ModelAttempt
@@ -242,6 +244,8 @@ class Calling:
             if not hosts or request is None or not unsaid or not has_urls(request):
                 raise
         passage.request = await fetched(request, hosts, self._parts.fetcher, self.until)
+        if self._writer is None:
+            self.call.request = passage.request  # a second attempt does not fetch again
         return passage.outgoing()
 
     def forwarded(self, link: ProviderLink, dialect: str) -> Sequence[tuple[bytes, bytes]]:
@@ -320,6 +324,11 @@ class Calling:
         if self.until <= self.exchange.clock.monotonic():
             failure, raw = late("the time for the call has passed"), None
         said = shown(failure)
+        if failure.kind == "rate_limited" and failure.retry_after_s is not None:
+            # The caller comes back when the first of them takes calls, not when the last one does.
+            soonest_s = self.pool.exhausted().retry_after_s
+            if soonest_s is not None and soonest_s < failure.retry_after_s:
+                said, raw = replace(failure, retry_after_s=soonest_s), None
         if said is not failure or self._models != {self.pool.name}:
             raw = None
         tell(self.exchange, self.form, said, raw)
