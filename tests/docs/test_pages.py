@@ -13,6 +13,7 @@ import yaml
 
 from sluicegate.cli.check import accept
 from sluicegate.errors import ConfigError
+from sluicegate.llm import providers
 from support.certificates import Authority
 from support.pages import ROOT, Block, blocks, commands, matches, pages
 from support.shell import Shell, play
@@ -124,6 +125,18 @@ def headings(page: Path) -> set[str]:
     """Return the anchors of a page, as forges make them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_page_of_providers_names_every_kind_and_what_it_needs() -> None:
+    text = (ROOT / "docs" / "howto" / "providers.md").read_text()
+    table = text.partition("## Kinds")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")] for row in table.splitlines()[3:]]
+    told = {kind.strip(" `"): row[2] for row in rows for kind in row[1].split(",")}
+    needed = {
+        kind: ", ".join(f"`{field}`" for field in providers.find(kind).required)
+        for kind in providers.kinds()
+    }
+    assert told == needed
 
 
 def test_every_how_to_is_in_the_index() -> None:

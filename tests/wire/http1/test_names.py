@@ -18,6 +18,7 @@ from sluicegate.wire.http1.names import RequestField, RequestNames, ResponseFiel
         (b"X-Forwarded-Anything", RequestField.FORWARDED),
         (b"Forwarded", RequestField.FORWARDED),
         (b"Sluicegate-Consumer", RequestField.INTERNAL),
+        (b"Sluicegate-Deployment", RequestField.PLAIN),  # of `model_overrides`
         (b"a_b", RequestField.UNDERSCORE),
         (b"Content_Length", RequestField.UNDERSCORE_TRICK),
         (b"transfer_encoding", RequestField.UNDERSCORE_TRICK),

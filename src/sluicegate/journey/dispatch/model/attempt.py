@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 NEVER: Final = float("inf")
 ERROR_BYTES: Final = 64 * 1024
 """Of an answer with an error status: enough for what any vendor says."""
+LAST_S: Final = 1.0
+"""For the end of the bytes behind the end of a stream: the caller does not wait for it longer."""
 MULTIPLE: Final = 300
 OK: Final = 200
 IDENTITY: Final = b"identity"
@@ -340,6 +342,7 @@ class ModelAttempt:
                     self._calling.call.usage = event.usage
             elif isinstance(event, Ended):
                 self._ended = True
+                self.deadline = min(self.deadline, self._calling.deadlines.now + LAST_S)
         return True
 
     def _finish(self, events: Sequence[Event]) -> None:
