@@ -34,6 +34,7 @@ def providers(url: str) -> dict[str, Any]:
         "other": chat,
         "responses": chat | {"dialects": ["openai_responses"]},
         "anthropic": {"kind": "anthropic", "url": url, "key": KEY},
+        "bedrock": {"kind": "bedrock", "url": url, "key": KEY, "region": "us-east-1"},
         "gemini": {"kind": "gemini", "url": url, "key": KEY},
     }
 

@@ -37,13 +37,14 @@ class ModelCall:
     Where a name of a model ends in `*`, `alias` does, so it is good for labels. A native
     pass-through asks for `proxy/<provider>`. `fields` are the members of the body, as they came;
     `request` is what they say, once it was read. `allows` say of a model's name whether the caller
-    may see it. `dropped` are fields of the call that were left out. Times are monotonic seconds.
+    may see it. `unknown` are fields that nobody knows, `dropped` those that were left out for who
+    has answered. Times are monotonic seconds.
     """
 
     __slots__ = (
         "alias", "allows", "asked", "body", "deployment", "dropped", "endpoint", "failure",
         "fields", "first_token_at", "overrides", "pool", "provider", "request", "stream",
-        "usage",
+        "unknown", "usage",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, asked: str) -> None:
@@ -62,5 +63,6 @@ class ModelCall:
         self.request: Request | None = None
         self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self.unknown: list[str] = []
         self.dropped: list[str] = []
         self.first_token_at = 0.0

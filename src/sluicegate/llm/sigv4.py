@@ -100,4 +100,4 @@ def _sorted(query: str) -> str:
     if not query:
         return ""
     pairs = [part.partition("=") for part in query.split("&")]
-    return "&".join(sorted(f"{name}={value}" for name, _, value in pairs))
+    return "&".join(f"{name}={value}" for name, value in sorted((n, v) for n, _, v in pairs))

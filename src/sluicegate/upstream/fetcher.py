@@ -25,6 +25,7 @@ from sluicegate.model.service import Pool as PoolConfig
 from sluicegate.model.service import Timeouts, UpstreamTls
 from sluicegate.model.units import Duration
 from sluicegate.upstream.pool import Pool
+from sluicegate.upstream.sent_whole import SentWhole
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -124,7 +125,7 @@ class Fetcher:
         return parts
 
 
-class _Fetch:
+class _Fetch(SentWhole):
     """Receiver of one answer."""
 
     __slots__ = ("_room", "done", "media", "pieces")
@@ -134,12 +135,6 @@ class _Fetch:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.media = ""
         self.pieces: list[bytes] = []
-
-    def on_informational(self, status: int, headers: Headers) -> None:
-        """Take no notice."""
-
-    def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
-        """Take no notice: there is no body."""
 
     def on_pause(self) -> None:
         """Take no notice."""

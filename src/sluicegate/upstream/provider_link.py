@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
+from msgspec.structs import replace
+
 from sluicegate.llm.failure import CallError, Failure, invalid
 from sluicegate.llm.providers import find
 from sluicegate.model.service import Timeouts
@@ -75,6 +77,7 @@ class ProviderLink:
         "name",
         "pool",
         "timeouts",
+        "unwatched",
     )
 
     def __init__(
@@ -99,6 +102,9 @@ class ProviderLink:
             idle=config.timeouts.stall,
             total=Duration(0),
         )
+        none = Duration(0)
+        self.unwatched = replace(self.timeouts, first_byte=none, idle=none)
+        """For streams, whose silence is not that of their connection."""
         open_count = metrics.family(
             "sluicegate_provider_connections", "gauge", "Open connections to a provider.",
             ("provider",),
@@ -172,8 +178,11 @@ class ProviderLink:
 
         Every replica gives the same, as long as the key stays. Without one it proves nothing.
         """
-        aws = self.config.aws
-        key = self.config.key or (aws.secret_access_key if aws is not None else "")
+        config = self.config
+        aws = config.aws
+        key = config.key or (aws.secret_access_key if aws is not None else config.credentials)
+        if not key:  # it may stand among the headers
+            key = "\n".join(value for _, value in sorted(config.headers.items()))
         return urlsafe_b64encode(hmac.digest(key.encode(), data, "sha256")).decode()
 
     def redact(self, data: bytes) -> bytes:

@@ -58,6 +58,7 @@ class RequestBody:
         "length",
         "limit",
         "received",
+        "replaced",
         "source",
         "trailers",
     )
@@ -71,6 +72,7 @@ class RequestBody:
         self.limit = limit
         self.expects_continue = expects_continue
         self.received = 0
+        self.replaced = False
         self.ended = False
         self.error: Refused | None = None
         self.trailers: Headers | None = None
@@ -169,6 +171,7 @@ class RequestBody:
         """Put `data` in the place of a body that was read whole. Its trailers go with it."""
         if not self.ended:
             raise RuntimeError("replace() before the body has ended")
+        self.replaced = True
         self._buffer = [data] if data else []
         self._buffered = self.length = len(data)
         self.trailers = None

@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sluicegate.llm.dialect import Outgoing
+from sluicegate.llm.failure import invalid
 from sluicegate.llm.provider import Place
-from sluicegate.llm.vendor import ANTHROPIC_FORWARDS, ANTHROPIC_VERSION, Fields, Vendor, rewritten
+from sluicegate.llm.vendor import (
+    ANTHROPIC_FORWARDS,
+    ANTHROPIC_VERSION,
+    READ_FIELDS,
+    Fields,
+    Vendor,
+    rewritten,
+)
 
 if TYPE_CHECKING:
     from sluicegate.model.provider import Provider as ProviderConfig
@@ -74,7 +82,10 @@ def _unwrapped(fields: Fields) -> bool:
     whole = fields.pop(WHOLE, None)
     if whole is None:
         return False
-    inner = msgspec.json.decode(whole, type=dict[str, msgspec.Raw])
+    try:
+        inner = READ_FIELDS.decode(whole)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise invalid(WHOLE, "expected an object") from None
     inner.pop("model", None)
     fields.update(inner)
     return True

@@ -51,6 +51,8 @@ ASKED_BY_NAME: Final = frozenset({"not_found", "permission"})
 """Where callers choose the provider's model by name, these say nothing of the deployment."""
 
 
+OURS: Final = frozenset({"rate_limited", "not_found"})
+"""Found by the gateway: a limit of ours, an object that is not the caller's. Nobody was asked."""
 NEWS_S: Final = 0.05
 """Marks are rounded and take time to travel: that much more of a rest is no news."""
 
@@ -162,8 +164,8 @@ class Deployment:
     def failed(self, failure: Failure, now: float, elapsed_s: float = 0.0) -> None:
         """Take notice of a failure, before or after the first token, `elapsed_s` into the call."""
         kind = failure.kind
-        if failure.ours and kind == "rate_limited":
-            return  # a limit of ours, not the provider's word
+        if failure.ours and kind in OURS:
+            return
         reason = AT_ONCE.get(kind, "")
         if not reason:
             if kind not in IN_A_ROW or (self._prefix is not None and kind in ASKED_BY_NAME):
@@ -209,7 +211,7 @@ class Deployment:
         self.latency = before.latency
         self._failures = before._failures
         left_s = before.rests_until - self._clock.monotonic()
-        if left_s > 0.0:
+        if left_s > 0.0 and not (before.rests_for == REFUSED and before.link is not self.link):
             self.rest(before.rests_for, left_s)
 
     def close(self) -> None:

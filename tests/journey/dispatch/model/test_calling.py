@@ -30,6 +30,10 @@ def told(got: Answer) -> dict[str, Any]:
     return found
 
 
+def objects(got: Answer) -> list[dict[str, Any]]:
+    return [json.loads(data) for data in data_of(got) if data.startswith("{")]
+
+
 TWO = {"m": deployments("chat", "other")}
 FALLS = {
     "m": deployments("chat", attempts=2, fallbacks=[{"model": "n"}]),
@@ -178,6 +182,49 @@ def test_another_deployment_may_have_words_for_it(tmp_path: Path) -> None:
         assert {call.dialect for call in world.provider.calls} == {"openai_chat"}
 
     in_world(tmp_path, work, {"m": deployments("anthropic", "chat")})
+
+
+def test_only_what_the_one_that_answered_did_not_get_is_told_as_dropped(tmp_path: Path) -> None:
+    async def work(world: ModelWorld) -> None:
+        world.provider.play("m", error("server_error"), golden("text"))
+        got = await world.chat("m", seed=7, max_tokens=5)
+        assert [call.dialect for call in world.provider.calls] == [
+            "anthropic_messages",
+            "openai_chat",
+        ]
+        assert got.status == 200
+        assert got.get("sluicegate-dropped") is None
+
+    in_world(tmp_path, work, {"m": deployments("anthropic", "chat", unsupported="drop")})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_without_an_id_gets_one(tmp_path: Path, *, stream: bool) -> None:
+    async def work(world: ModelWorld) -> None:
+        got = await world.chat("scenario-text", stream=stream)
+        assert got.status == 200
+        said_ids = [each["id"] for each in (objects(got) if stream else [json.loads(got.body)])]
+        assert {each[:9] for each in said_ids} == {"chatcmpl-"}
+        assert len(set(said_ids)) == 1
+
+    in_world(tmp_path, work, {"scenario-text": deployments("bedrock")})
+
+
+def test_a_deployment_of_weight_0_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    async def work(world: ModelWorld) -> None:
+        body = {"model": "scenario-text", "messages": [{"role": "user", "content": "Hi."}]}
+        path = "/v1/chat/completions"
+        named = await world.ask("POST", path, body, sluicegate_deployment="new")
+        assert named.get("sluicegate-provider") == "other"
+        for _ in range(4):
+            usual = await world.ask("POST", path, body)
+            assert usual.get("sluicegate-provider") == "chat"
+
+    model = deployments("chat")
+    model["deployments"].append({"provider": "other", "name": "new", "weight": 0})
+    allow = {"model_overrides": {"allow": ["deployment"]}}
+    routes = {"ai": {"match": {"path": "/**"}, "ai": {}, "policies": [allow]}}
+    in_world(tmp_path, work, {"scenario-text": model}, routes=routes)
 
 
 def test_a_caller_may_say_who_how_long_and_no_one_else(tmp_path: Path) -> None:

@@ -226,7 +226,9 @@ def test_a_call_goes_on_with_what_its_caller_has_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("owner", "mark"), [("ada", "ada"), ("", NOBODY)])
 def test_a_list_is_of_ones_own_only(tmp_path: Path, owner: str, mark: str) -> None:
     async def work(world: ModelWorld, keeper: Keeper) -> None:
-        keeper.answer = {"object": "list", "data": [{"id": "c_1"}, {"id": "c_2"}], "last_id": "c_2"}
+        whose = {"metadata": {OWNER: mark}}
+        kept = [{"id": "c_1", **whose}, {"id": "c_2", **whose}]
+        keeper.answer = {"object": "list", "data": kept, "last_id": "c_2"}
         forged = f"metadata[{OWNER}]=eve&metadata%5B{OWNER.replace('_', '%5F')}%5D=eve"
         path = f"/v1/chat/completions?limit=2&model=m&{forged}"
         page = content(await world.ask("GET", path, **of(owner)))
@@ -242,7 +244,8 @@ def test_a_list_is_of_ones_own_only(tmp_path: Path, owner: str, mark: str) -> No
 
 def test_an_update_leaves_an_object_its_owners(tmp_path: Path) -> None:
     async def work(world: ModelWorld, keeper: Keeper) -> None:
-        keeper.answer = {"object": "list", "data": [{"id": "c_1"}]}
+        kept = {"id": "c_1", "metadata": {OWNER: "ada"}}
+        keeper.answer = {"object": "list", "data": [kept]}
         page = content(await world.ask("GET", "/v1/chat/completions", **of("ada")))
         path = f"/v1/chat/completions/{page['data'][0]['id']}"
         body = {"metadata": {"topic": "x", OWNER: "eve"}}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.journey.dispatch.model.passage import (
+    Missing,
     PassThrough,
     Reframed,
     Rename,
@@ -215,7 +216,8 @@ def translated(
     if change is not None:
         change(request)
     writer = dialect.writer(request)
-    passage = Translation(made, request, dialect, find(target), "gpt", writer, NOW, drop=drop)
+    missing = Missing("made", "gpt", NOW)
+    passage = Translation(made, request, dialect, find(target), writer, missing, drop=drop)
     return passage, made
 
 
@@ -238,10 +240,10 @@ def test_what_cannot_be_said_is_refused_by_name_or_dropped_and_announced() -> No
     with pytest.raises(CallError) as error:
         translated(change=seeded)[0].outgoing()
     assert error.value.failure.field == "seed"
-    passage, made = translated(change=seeded, drop=True)
+    passage, _ = translated(change=seeded, drop=True)
     passage.outgoing()
     passage.outgoing()
-    assert made.dropped == ["seed"]
+    assert passage.dropped == ["seed"]
 
 
 def test_a_part_that_cannot_be_said_is_never_dropped() -> None:

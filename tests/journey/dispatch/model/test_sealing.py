@@ -83,6 +83,14 @@ def test_what_is_no_id_is_the_providers_to_refuse(value: Any) -> None:
     assert sealing().changes(call(previous_response_id=value)) == {}
 
 
+def test_a_conversation_of_the_providers_account_is_nobodys() -> None:
+    with pytest.raises(CallError) as error:
+        sealing().changes(call(conversation="conv_1"))
+    assert error.value.failure.status == 400
+    assert error.value.failure.field == "conversation"
+    assert sealing().changes(call(conversation=None)) == {}
+
+
 @pytest.mark.parametrize(
     ("given_", "sent"),
     [

@@ -1,8 +1,7 @@
 """One call of one deployment.
 
-Nothing of an answer is written to the exchange before it counts: a stream counts from its first
-token on, a whole answer when it is whole and is what its dialect says. Until then another
-deployment can be asked, and the caller sees nothing of it.
+Nothing of an answer is written to the exchange before it counts: a stream from its first token on,
+a whole answer when it is whole and what its dialect says. Until then another one can be asked.
 
     begin() ──> None: there is something to pass on ──> commit() ──> rest()
             └─> Failure: nothing was, and nothing will be
@@ -22,6 +21,7 @@ from sluicegate.journey.dispatch.model.sending import written
 from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
 from sluicegate.llm.dialect import Frame
 from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
+from sluicegate.upstream.sent_whole import SentWhole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sluicegate.headers import Headers
     from sluicegate.journey.dispatch.model.calling import Calling
     from sluicegate.journey.dispatch.model.passage import Passage
-    from sluicegate.llm.canonical import Event
+    from sluicegate.llm.canonical import Event, Usage
     from sluicegate.llm.dialect import Framing, StreamReader
     from sluicegate.telemetry.trace import AttemptSpan
     from sluicegate.upstream.models.deployment import Deployment, Held
@@ -46,13 +46,13 @@ IDENTITY: Final = b"identity"
 END: Final = Frame(b"", "", b"")
 
 
-class ModelAttempt:
+class ModelAttempt(SentWhole):
     """Receiver of a provider's answer, and flow of the caller's. Watched by `Deadlines`."""
 
     __slots__ = (
         "_asked", "_body", "_calling", "_committed", "_connection", "_ended", "_error_headers",
         "_first", "_framing", "_held", "_open", "_paused", "_pieces", "_reader",
-        "_rest", "_size", "_span", "_status", "_stream", "deadline", "deployment",
+        "_rest", "_size", "_span", "_status", "_stream", "_usage", "deadline", "deployment",
         "first_token_s", "passage", "raw_error", "started", "until",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class ModelAttempt:
         self._error_headers: dict[bytes, bytes] = {}
         self.deadline = NEVER
         self.first_token_s = 0.0
+        self._usage: Usage | None = None
         self.raw_error: bytes | None = None
         self.started = 0.0
         self.until = NEVER
@@ -89,7 +90,7 @@ class ModelAttempt:
         self.until = min(self._calling.until, self.started + total_s)
         self._asked = True
         deployment.began()
-        failure: Failure | None = None
+        failure: Failure | None
         try:
             failure = await self._ask()
         except CallError as error:
@@ -119,41 +120,41 @@ class ModelAttempt:
         self._held.release()
         if not self._asked:
             return
-        if failure is not None:
+        if failure is not None and now < self._calling.until:  # else the caller was in a hurry
             deployment.failed(failure, now, now - self.started)
         deployment.ended(whole=whole)
         if not whole:
             self.abandon()
         if self._span is not None:
-            self._end_span(self._span, failure)
+            kind = None if failure is None else failure.kind
+            self._span.end(self._calling.exchange.clock.wall_us(), self._status, kind)
 
     def commit(self) -> None:
         """Pass on what has come; from now on everything is passed on as it comes."""
-        exchange = self._calling.exchange
-        self._committed = True
-        pieces = self._pieces
-        if not self._stream:
-            body = b"".join(pieces)
-            exchange.head(Response(OK, self._calling.head(self, b""), len(body)), None)
-            exchange.chunk(body)
-            exchange.end(None)
+        calling = self._calling
+        exchange = calling.exchange
+        if self._stream:
+            exchange.head(Response(OK, calling.head(self, calling.stream_type), None), None)
+            self.go_on()
             return
-        media = self._calling.stream_type
-        flow = None if self._ended else self
-        exchange.head(Response(OK, self._calling.head(self, media), None), flow)
-        self._flush_pieces()
-        exchange.sink.flush()
+        self._committed = True
+        self._used(None)
+        body = b"".join(self._pieces)
+        exchange.head(Response(OK, calling.head(self, b""), len(body)), None)
+        exchange.chunk(body)
+        exchange.end(None)
 
     def go_on(self) -> None:
         """Pass on what has come behind what another attempt has passed on already."""
         exchange = self._calling.exchange
         self._committed = True
+        self._used(None)
         exchange.flow = None if self._ended else self
         self._flush_pieces()
         exchange.sink.flush()
 
     async def rest(self) -> Failure | None:
-        """Return when the answer has been passed on; a Failure if it broke off. Does not end it."""
+        """Return when the answer has been passed on, a Failure if it broke off."""
         return None if self._rest is None else await self._rest
 
     def abandon(self) -> None:
@@ -193,20 +194,16 @@ class ModelAttempt:
         self._first = connection.loop.create_future()
         self._rest = connection.loop.create_future() if self._stream else None
         one = head + body  # each write is a system call, and wakes the provider
+        timeouts = link.unwatched if self._stream else link.timeouts
         connection.start(
-            self, one, link.timeouts, self.until, head_only=False, whole=True, chunked=False
+            self, one, timeouts, self.until, head_only=False, whole=True, chunked=False
         )
         if self._stream:
-            self._watch(min(self.until, calling.deadlines.now + calling.first_token_s(link)))
+            self.deadline = min(self.until, calling.deadlines.now + calling.first_token_s(link))
+            calling.deadlines.watch(self)
         return await self._first
 
     # --- the answer ----------
-
-    def on_informational(self, status: int, headers: Headers) -> None:
-        """Take no notice: it is between the provider and us."""
-
-    def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
-        """Take no notice: the body is in memory."""
 
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:  # noqa: ARG002 - a bound is kept for what comes
         """Look whether it is an answer."""
@@ -268,7 +265,7 @@ class ModelAttempt:
                 self._settle(self._refused())
             elif self._reader is None:
                 body, usage = self.passage.whole(b"".join(self._body))
-                self._calling.call.usage = usage
+                self._used(usage)
                 self._pieces.append(body)
                 self._settle(None)
             else:
@@ -279,6 +276,8 @@ class ModelAttempt:
             self._settle(without_key(error.failure, self.deployment.link))
         except Malformed as error:
             self._settle(bad_answer(f"the provider's answer is malformed: {error}"))
+        except Exception as error:  # noqa: BLE001 - the connection has let go: nobody else tells
+            self._settle(of_error(error))
 
     def on_error(self, error: Exception) -> None:
         """Fail, unless all was said: how the connection ended is then no matter."""
@@ -333,24 +332,28 @@ class ModelAttempt:
                 if not self._paused:
                     self._stall()
             elif isinstance(event, Used):
-                self._calling.call.usage = event.usage
+                self._used(event.usage)
             elif isinstance(event, Failed):
                 self._settle(without_key(event.failure, self.deployment.link))
                 return False
             elif isinstance(event, Begun):
                 if event.usage is not None:
-                    self._calling.call.usage = event.usage
+                    self._used(event.usage)
             elif isinstance(event, Ended):
                 self._ended = True
                 self.deadline = min(self.deadline, self._calling.deadlines.now + LAST_S)
         return True
 
+    def _used(self, usage: Usage | None) -> None:
+        """Note what was used: it is that of the call once this attempt counts."""
+        self._usage = usage or self._usage
+        if self._committed:
+            self._calling.call.usage = self._usage
+
     def _finish(self, events: Sequence[Event]) -> None:
         """Take the stream for whole; `events` are those that its end tells."""
         self._ended = True
-        last = self.passage.frame(END, events) + self.passage.end()
-        if last:
-            self._pieces.append(last)
+        self._pieces.append(self.passage.frame(END, events) + self.passage.end())
         self._settle(None)
 
     def _refused(self) -> Failure:
@@ -360,10 +363,6 @@ class ModelAttempt:
             self.deployment.link, self.passage, self._status, self._error_headers, body
         )
         return failure
-
-    def _end_span(self, span: AttemptSpan, failure: Failure | None) -> None:
-        wall_us = self._calling.exchange.clock.wall_us()
-        span.end(wall_us, self._status, None if failure is None else failure.kind)
 
     def _stall(self) -> None:
         stall_s = self.deployment.link.timeouts.idle or NEVER
@@ -377,16 +376,19 @@ class ModelAttempt:
             self._calling.deadlines.watch(self)
 
     def _flush_pieces(self) -> None:
-        pieces = self._pieces
-        if pieces:
-            self._pieces = []
-            self._calling.exchange.chunk(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        pieces, self._pieces = self._pieces, []
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if data:
+            self._calling.exchange.chunk(data)
 
     def _settle(self, failure: Failure | None) -> None:
         """End: whole where there is no failure. What was taken before is the caller's."""
         self._watch(NEVER)
         if self._committed:
-            self._flush_pieces()
+            try:
+                self._flush_pieces()
+            except UpstreamError as error:  # more than a policy may hold back
+                failure = failure or of_error(error)
         if failure is not None:
             connection, self._connection = self._connection, None
             if connection is not None:

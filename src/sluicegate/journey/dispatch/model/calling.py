@@ -18,7 +18,7 @@ from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.attempt import ModelAttempt
 from sluicegate.journey.dispatch.model.continuation import Continuing, asked_to_go_on, continued
 from sluicegate.journey.dispatch.model.errors import PROBLEMS, known, late, shown, tell
-from sluicegate.journey.dispatch.model.images import fetched, has_urls
+from sluicegate.journey.dispatch.model.images import LONGEST_S, fetched, has_urls
 from sluicegate.journey.dispatch.model.passage import Translation
 from sluicegate.journey.dispatch.model.race import Race
 from sluicegate.journey.run import answer
@@ -137,8 +137,9 @@ class Calling:
         taken: tuple[Deployment, Held] | None = None
         if action == ANOTHER:
             taken = await self._take(self.pool)
-        if taken is None and to is not None and action in (ANOTHER, FALLBACK):
+        while taken is None and to is not None and action in (ANOTHER, FALLBACK):
             taken = await self._fall_back(to, failure)
+            to = self._parts.next_model(self.exchange, self._all, failure, self._models)
         if taken is None and (deployment is None or action in (ANOTHER, WAIT)):
             resort = self.pool.last_resort(self._tried)
             if resort is not None:
@@ -170,12 +171,20 @@ class Calling:
             if taken is not None:
                 return taken
         while True:
-            deployment = pool.pick(self._tried, self._sticky)
+            deployment = self._named(pool) or pool.pick(self._tried, self._sticky)
             if deployment is None:
                 return None
             taken = await self._admitted(deployment)
             if taken is not None:
                 return taken
+
+    def _named(self, pool: ModelPool) -> Deployment | None:
+        """Return the deployment that the caller has named, whatever its weight."""
+        overrides = self.call.overrides
+        if overrides is None or overrides.deployment is None:
+            return None
+        named = pool.find(overrides.deployment)
+        return None if named is None or named in self._tried or not named.available else named
 
     async def _admitted(self, deployment: Deployment) -> tuple[Deployment, Held] | None:
         self._tried.add(deployment)
@@ -198,9 +207,10 @@ class Calling:
 
     def attempt(self, deployment: Deployment, held: Held) -> ModelAttempt:
         """Prepare a call of a deployment."""
-        self.exchange.attempts += 1
-        self.call.deployment = deployment.name
-        self.call.provider = deployment.link.name
+        exchange, call = self.exchange, self.call
+        exchange.attempts += 1
+        exchange.service = call.provider = deployment.link.name
+        exchange.target = call.deployment = deployment.name
         return ModelAttempt(self, deployment, held)
 
     async def second(self) -> ModelAttempt | None:
@@ -243,7 +253,8 @@ class Calling:
             unsaid = error.failure.kind == "unsupported"
             if not hosts or request is None or not unsaid or not has_urls(request):
                 raise
-        passage.request = await fetched(request, hosts, self._parts.fetcher, self.until)
+        until = min(self.until, self.exchange.clock.monotonic() + LONGEST_S)
+        passage.request = await fetched(request, hosts, self._parts.fetcher, until)
         if self._writer is None:
             self.call.request = passage.request  # a second attempt does not fetch again
         return passage.outgoing()
@@ -281,6 +292,7 @@ class Calling:
         )
         if media:
             headers.append((b"cache-control", b"no-cache"))
+        call.dropped = attempt.passage.dropped
         if call.dropped:
             headers.append((b"sluicegate-dropped", _in_a_line(", ".join(call.dropped))))
         return headers
@@ -289,11 +301,10 @@ class Calling:
 
     async def _pass_on(self, attempt: ModelAttempt) -> None:
         exchange, call, deployment = self.exchange, self.call, attempt.deployment
-        exchange.service = deployment.link.name
-        exchange.target = deployment.label
+        # Where two were called, it is the one that counts.
+        exchange.service = call.provider = deployment.link.name
+        exchange.target = call.deployment = deployment.name
         exchange.first_byte_at = attempt.started + attempt.first_token_s
-        call.provider = deployment.link.name
-        call.deployment = deployment.name  # where two were called, the one that counts
         call.first_token_at = exchange.first_byte_at
         try:
             attempt.commit()

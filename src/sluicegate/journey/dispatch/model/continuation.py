@@ -34,6 +34,7 @@ from sluicegate.llm.canonical import (
 if TYPE_CHECKING:
     from sluicegate.journey.dispatch.model.attempt import ModelAttempt
     from sluicegate.journey.dispatch.model.calling import Calling
+    from sluicegate.llm.call import ModelCall
     from sluicegate.llm.dialect import StreamWriter
     from sluicegate.llm.failure import Failure
 
@@ -151,7 +152,7 @@ async def continued(
             break
         following = calling.attempt(*taken)
         asked = following.deployment
-        spent, calling.call.usage = calling.call.usage, None
+        spent = _taken(calling.call)
         try:
             last = await following.begin()
             if last is None:
@@ -163,6 +164,15 @@ async def continued(
             following.close(whole=False, failure=None)
             calling.call.usage = _both(spent, calling.call.usage)
     return attempt, last
+
+
+def _taken(call: ModelCall) -> Usage | None:
+    """Return what was used so far, and begin anew.
+
+    A function of its own: in the caller mypyc would hold `usage` for None however long it awaits.
+    """
+    spent, call.usage = call.usage, None
+    return spent
 
 
 def _both(first: Usage | None, second: Usage | None) -> Usage | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from sluicegate.journey.dispatch.model.calling import Calling
 from sluicegate.journey.dispatch.model.continuation import Continuing
@@ -12,9 +13,9 @@ from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
 from sluicegate.journey.dispatch.model.listing import answer_models
 from sluicegate.journey.dispatch.model.native import pass_native, pass_stored
 from sluicegate.journey.dispatch.model.opening import Opening
-from sluicegate.journey.dispatch.model.passage import PassThrough, Reframed, Translation
+from sluicegate.journey.dispatch.model.passage import Missing, PassThrough, Reframed, Translation
 from sluicegate.journey.dispatch.model.reading import Reading
-from sluicegate.journey.dispatch.model.sealing import ObjectSealing, maker, no_object
+from sluicegate.journey.dispatch.model.sealing import GOES_ON, ObjectSealing, maker, no_object
 from sluicegate.llm.dialect import Incoming
 from sluicegate.llm.dialects import find
 from sluicegate.llm.failure import CallError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from sluicegate.exchange import Exchange
-    from sluicegate.journey.dispatch.model.passage import Passage, Sealing
+    from sluicegate.journey.dispatch.model.passage import Passage
     from sluicegate.journey.run import Handle, Handler
     from sluicegate.llm.call import ModelCall
     from sluicegate.llm.canonical import Request
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 FLAG: Final = msgspec.json.Decoder(bool | None)
 PREVIOUS: Final = msgspec.json.Decoder(str | None)
+IDS: Final = {"openai_chat": "chatcmpl-", "openai_responses": "resp_", "anthropic_messages": "msg_"}
+"""How ids of answers begin in a dialect, for answers of providers that give none."""
 KEEPS: Final = {"openai_responses": True, "openai_chat": False}
 """Dialects with objects that are kept, and whether they are unless told otherwise."""
 
@@ -78,6 +81,7 @@ class ModelDispatch:
         operation = call.endpoint.operation
         try:
             if operation == "call":
+                await reading.again(exchange, call)
                 await Calling(exchange, call, form, self).run()
             elif operation == "native":
                 await pass_native(exchange, call, form, reading.max_body)
@@ -115,30 +119,41 @@ class ModelDispatch:
             return Reframed(passage) if endpoint.array else passage
         drop = config.unsupported == "drop"
         request = self._read(call, caller, drop=drop)
+        sealing = self._sealing(exchange, call, link)
+        if sealing is not None and GOES_ON in request.extras:
+            request = replace(request, extras=request.extras | {GOES_ON: sealing.goes_on(call)})
         array = getattr(caller, "array_writer", None) if endpoint.array else None
         writer: StreamWriter = caller.writer(request) if array is None else array(request)
         if call.stream and self.continues(exchange):
             writer = Continuing(writer)
-        now = exchange.clock.wall_us() // 1_000_000
-        dialect = self.find(name)
-        return Translation(call, request, caller, dialect, model, writer, now, drop=drop)
+        missing = Missing(
+            IDS.get(endpoint.dialect, "") + exchange.request.request_id,
+            model,
+            exchange.clock.wall_us() // 1_000_000,
+        )
+        return Translation(call, request, caller, self.find(name), writer, missing, drop=drop)
 
     def _translates(self, exchange: Exchange, call: ModelCall, caller: Dialect) -> bool:
         """Whether a call goes through the canonical form though both sides speak the same."""
         if call.endpoint.dialect in APART:
             return False
-        return (call.stream and self.continues(exchange)) or is_mixed(call.body, caller.family)
+        if is_mixed(call.body, caller.family):
+            return True
+        # What a provider keeps is not continued elsewhere: it would be kept nowhere.
+        return call.stream and self.continues(exchange) and not bound(call)
 
     def _read(self, call: ModelCall, caller: Dialect, *, drop: bool) -> Request:
         """Read the call, once. Raises CallError."""
         if call.request is None:
             incoming = Incoming(call.body, {}, call.asked, call.stream)
             call.request, dropped = caller.read_request(incoming, drop=drop)
-            call.dropped += dropped
+            call.unknown += dropped
         return call.request
 
-    def _sealing(self, exchange: Exchange, call: ModelCall, link: ProviderLink) -> Sealing | None:
-        return ObjectSealing(exchange, link) if keeps(call) else None
+    def _sealing(
+        self, exchange: Exchange, call: ModelCall, link: ProviderLink
+    ) -> ObjectSealing | None:
+        return ObjectSealing(exchange, link) if bound(call) else None
 
     def excluded(self, exchange: Exchange, call: ModelCall) -> set[Deployment]:
         """Return deployments that cannot be asked, by what the call says. Raises CallError.
@@ -153,8 +168,8 @@ class ModelDispatch:
         named = None if call.overrides is None else call.overrides.deployment
         if named is not None:
             excluded |= {each for each in pool.deployments if each.name != named}
-        raw = call.fields.get("previous_response_id")
-        previous = _text(raw) if raw is not None and keeps(call) else None
+        raw = call.fields.get(GOES_ON)
+        previous = _text(raw) if raw is not None and bound(call) else None
         if previous is not None:
             links = {each.link.name: each.link for each in pool.deployments}
             made = maker(previous, exchange.consumer_name or "", links.values())
@@ -169,7 +184,7 @@ class ModelDispatch:
         """Return the name of the model to ask after a failure; None where there is none."""
         call = exchange.call
         overrides = None if call is None else call.overrides
-        if overrides is not None and not overrides.fallback:
+        if overrides is not None and (overrides.deployment or not overrides.fallback):
             return None
         return exchange.snapshot.models.next_model(pool, failure.kind, tried)
 
@@ -241,6 +256,11 @@ def keeps(call: ModelCall) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return default  # the provider says what is wrong with it
     return default if said is None else said
+
+
+def bound(call: ModelCall) -> bool:
+    """Whether a call makes an object that is kept, or goes on with one."""
+    return keeps(call) or (call.endpoint.dialect in KEEPS and GOES_ON in call.fields)
 
 
 def _text(raw: msgspec.Raw) -> str | None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sluicegate.upstream.fetcher import Fetcher
 
 MOST_BYTES: Final = 20 * 1024 * 1024
-"""Of one: OpenAI's bound for images is 50 MB, Anthropic's 5 MB, Gemini's 20 MB of a request."""
+"""Of all in one call, as Gemini's bound for a request; Anthropic's is 32 MB, OpenAI's 50 MB."""
+LONGEST_S: Final = 30.0
+"""For all of them."""
 MOST: Final = 20
 """In one call."""
 TYPES: Final = ("image/", "application/pdf", "text/plain", "audio/", "video/")
@@ -39,21 +41,32 @@ async def fetched(
 ) -> Request:
     """Return the call with data in place of URLs. Raises CallError: names what cannot be had."""
     messages: list[Message] = []
-    count = 0
+    count, room = 0, _Room()
     for message in request.messages:
         parts: list[Part] = []
         for part in message.parts:
             count += sum(_by_url(each) for each in _parts([part]))
             if count > MOST:
                 raise _refused(part, f"more than {MOST} are not fetched")
-            parts.append(await _with_data(part, hosts, fetcher, until))
+            parts.append(await _with_data(part, hosts, fetcher, until, room))
         messages.append(replace(message, parts=parts))
     return replace(request, messages=messages)
 
 
-async def _with_data(part: Part, hosts: Sequence[str], fetcher: Fetcher, until: float) -> Part:
+class _Room:
+    """How many bytes may still be fetched for a call."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MOST_BYTES
+
+
+async def _with_data(
+    part: Part, hosts: Sequence[str], fetcher: Fetcher, until: float, room: _Room
+) -> Part:
     if isinstance(part, ToolResult):
-        inner = [await _with_data(each, hosts, fetcher, until) for each in part.parts]
+        inner = [await _with_data(each, hosts, fetcher, until, room) for each in part.parts]
         return replace(part, parts=inner)
     if not isinstance(part, Media) or part.url is None or not _by_url(part):
         return part
@@ -67,9 +80,10 @@ async def _with_data(part: Part, hosts: Sequence[str], fetcher: Fetcher, until: 
     if not any(_is_host(host, pattern) for pattern in hosts):
         raise _refused(part, "the gateway does not fetch from this host")
     try:
-        media, data = await fetcher.get(part.url, MOST_BYTES, until)
+        media, data = await fetcher.get(part.url, room.left, until)
     except UpstreamError:
         raise _refused(part, "it could not be fetched") from None
+    room.left -= len(data)
     kind = media or part.media_type
     if not kind.startswith(TYPES):
         raise _refused(part, "what is there is of a type that is not passed on")

@@ -8,12 +8,12 @@ go to the provider that has made them; their ids are bound to the caller (`seali
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from sluicegate.errors import UpstreamError, UpstreamReset
+from sluicegate.errors import UpstreamError, UpstreamInvalid, UpstreamReset
 from sluicegate.exchange import BODILESS, Response
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.errors import of_error, shown, tell
@@ -28,6 +28,7 @@ from sluicegate.journey.dispatch.model.sealing import (
     sealed,
 )
 from sluicegate.llm.failure import CallError, invalid
+from sluicegate.upstream.sent_whole import SentWhole
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -46,15 +47,15 @@ UNAUTHORISED: Final = (401, 403)
 FAILED: Final = 400
 
 
-class _List(msgspec.Struct):
-    data: list[_Entry] = []
-
-
 class _Entry(msgspec.Struct):
     id: str = ""
+    metadata: dict[str, Any] | None = None
 
 
-LIST: Final = msgspec.json.Decoder(_List)
+LIST: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+ENTRIES: Final = msgspec.json.Decoder(list[msgspec.Raw])
+ENTRY: Final = msgspec.json.Decoder(_Entry)
+EMPTY: Final = msgspec.Raw(b"null")
 ENCODE: Final = msgspec.json.Encoder().encode
 
 
@@ -167,7 +168,7 @@ class _Renaming:
 
 
 class _SealingAll:
-    """Of a list of objects."""
+    """Of a list of objects; what is not the caller's is left out, though it was not asked for."""
 
     def __init__(self, owner: str, link: ProviderLink) -> None:
         self._owner = owner
@@ -175,15 +176,23 @@ class _SealingAll:
 
     def renamed(self, body: bytes) -> bytes:
         try:
-            found = LIST.decode(body).data
+            fields = LIST.decode(body)
+            found = [(ENTRY.decode(raw), raw) for raw in ENTRIES.decode(fields.get("data", b"[]"))]
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return body
-        for id_ in {entry.id for entry in found} - {""}:
+            raise UpstreamInvalid("not a list of objects") from None
+        owner = self._owner or NOBODY
+        own = [(e, raw) for e, raw in found if (e.metadata or {}).get(OWNER) == owner]
+        if len(own) < len(found):
+            fields["data"] = msgspec.Raw(b"[%b]" % b",".join(bytes(raw) for _, raw in own))
+            for name, place in (("first_id", 0), ("last_id", -1)):
+                fields[name] = msgspec.Raw(ENCODE(own[place][0].id)) if own else EMPTY
+            body = ENCODE(fields)
+        for id_ in {entry.id for entry, _ in own} - {""}:
             body = body.replace(ENCODE(id_), ENCODE(sealed(id_, self._owner, self._link)))
         return body
 
 
-class _Passing:
+class _Passing(SentWhole):
     """Receiver of the provider's answer, and its way to the caller."""
 
     def __init__(
@@ -253,12 +262,6 @@ class _Passing:
 
     # --- the answer ----------
 
-    def on_informational(self, status: int, headers: Headers) -> None:
-        """Take no notice."""
-
-    def on_writable(self, writable: bool) -> None:  # noqa: FBT001 - a state, not an option
-        """Take no notice: the body is in memory."""
-
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:
         """Pass the head on, unless the answer must be seen whole."""
         exchange = self._exchange
@@ -289,12 +292,16 @@ class _Passing:
         """Pass the end on."""
         self._connection = None
         exchange = self._exchange
-        if self._held is None:
-            exchange.flow = None
-            exchange.end(trailers)
+        try:
+            if self._held is None:
+                exchange.flow = None
+                exchange.end(trailers)
+            else:
+                self._pass_whole(b"".join(self._held))
+        except Exception as error:  # noqa: BLE001 - the connection has let go: nobody else tells
+            self._settle(error)
         else:
-            self._pass_whole(b"".join(self._held))
-        self._settle(None)
+            self._settle(None)
 
     def on_error(self, error: Exception) -> None:
         """Fail."""

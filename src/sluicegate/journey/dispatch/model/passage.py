@@ -18,7 +18,7 @@ from sluicegate.llm.losses import Losses
 
 if TYPE_CHECKING:
     from sluicegate.llm.call import ModelCall
-    from sluicegate.llm.canonical import Event, PartBegun, Usage
+    from sluicegate.llm.canonical import Answer, Event, PartBegun, Usage
     from sluicegate.llm.dialect import Dialect, Frame, StreamWriter
     from sluicegate.llm.failure import Failure
 
@@ -34,6 +34,8 @@ class Passage(Protocol):
     """What the provider speaks."""
     request: Request | None
     """The call as read, where it is translated."""
+    dropped: list[str]
+    """Fields of the call that are not in what the provider was sent."""
 
     def outgoing(self) -> Outgoing:
         """Return what the provider is sent. Raises CallError."""
@@ -54,7 +56,7 @@ class Passage(Protocol):
 class PassThrough:
     """The same dialect on both sides."""
 
-    __slots__ = ("_call", "_model", "_rename", "_sealing", "dialect", "request")
+    __slots__ = ("_call", "_model", "_rename", "_sealing", "dialect", "dropped", "request")
 
     def __init__(
         self, call: ModelCall, dialect: Dialect, model: str, sealing: Sealing | None
@@ -62,6 +64,7 @@ class PassThrough:
         """`model` is the provider's name of it; `sealing` changes ids of what will be kept."""
         self.dialect = dialect
         self.request: Request | None = None
+        self.dropped: list[str] = []
         self._call = call
         self._model = model
         self._sealing = sealing
@@ -122,13 +125,14 @@ class Sealing(Protocol):
 class Reframed:
     """A Gemini stream passed through as a JSON array: for callers who ask without `alt=sse`."""
 
-    __slots__ = ("_begun", "_inner", "dialect", "request")
+    __slots__ = ("_begun", "_inner", "dialect", "dropped", "request")
 
     def __init__(self, inner: PassThrough) -> None:
         """Reframe what `inner` passes."""
         self._inner = inner
         self.dialect = inner.dialect
         self.request: Request | None = None
+        self.dropped: list[str] = []
         self._begun = False
 
     def outgoing(self) -> Outgoing:
@@ -159,10 +163,41 @@ class Reframed:
         return self.dialect.write_failure(failure, "")
 
 
+class Missing:
+    """What an answer gets where its provider does not say it; `created` in seconds since 1970."""
+
+    __slots__ = ("created", "id", "model")
+
+    def __init__(self, id_: str, model: str, created: int) -> None:
+        """Keep it."""
+        self.id = id_
+        self.model = model
+        self.created = created
+
+    def begun(self, event: Begun) -> Begun:
+        """Return the beginning of a stream, complete."""
+        if event.id and event.model and event.created:
+            return event
+        return replace(
+            event,
+            id=event.id or self.id,
+            model=event.model or self.model,
+            created=event.created or self.created,
+        )
+
+    def put_into(self, answer: Answer) -> None:
+        """Complete a whole answer."""
+        answer.id = answer.id or self.id
+        answer.model = answer.model or self.model
+        answer.created = answer.created or self.created
+
+
 class Translation:
     """One dialect in, another one out."""
 
-    __slots__ = ("_call", "_drop", "_model", "_now", "caller", "dialect", "request", "writer")
+    __slots__ = (
+        "_call", "_drop", "_missing", "caller", "dialect", "dropped", "request", "writer",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -170,35 +205,29 @@ class Translation:
         request: Request,
         caller: Dialect,
         dialect: Dialect,
-        model: str,
         writer: StreamWriter,
-        now: int,
+        missing: Missing,
         *,
         drop: bool,
     ) -> None:
-        """`request` is the call as read; `writer` writes the caller's stream.
-
-        `now`, in seconds since 1970, is when answers were made of which nobody says when; and of
-        which nobody says what made them, it was `model`.
-        """
+        """`request` is the call as read; `writer` writes the caller's stream."""
         self.caller = caller
         self.dialect = dialect
         self._call = call
         self._drop = drop
-        self._model = model
+        self._missing = missing
         self.request: Request | None = request
+        self.dropped: list[str] = []
         self.writer = writer
-        self._now = now
 
     def outgoing(self) -> Outgoing:
         """Translate the call. Raises CallError that names what cannot be said."""
         request = self._read
         losses = Losses(self.caller.names, self.dialect.name)
-        asked = replace(request, model=self._model, extras=dict(request.extras))
+        asked = replace(request, model=self._missing.model, extras=dict(request.extras))
         outgoing = self.dialect.write_request(asked, losses)
-        for path in losses.settle(drop=self._drop):
-            if path not in self._call.dropped:
-                self._call.dropped.append(path)
+        lost = losses.settle(drop=self._drop)
+        self.dropped = list(dict.fromkeys([*self._call.unknown, *lost]))
         return outgoing
 
     def frame(self, frame: Frame, events: Sequence[Event]) -> bytes:  # noqa: ARG002 - it is read
@@ -206,9 +235,8 @@ class Translation:
         if not events:
             return b""
         first = events[0]
-        if isinstance(first, Begun) and not (first.created and first.model):
-            created, model = first.created or self._now, first.model or self._model
-            events = [replace(first, created=created, model=model), *events[1:]]
+        if isinstance(first, Begun):
+            events = [self._missing.begun(first), *events[1:]]
         return self.writer.write(events)
 
     def end(self) -> bytes:
@@ -222,8 +250,7 @@ class Translation:
     def whole(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Translate a whole answer."""
         answer = self.dialect.read_answer(body)
-        answer.created = answer.created or self._now
-        answer.model = answer.model or self._model
+        self._missing.put_into(answer)
         return self.caller.write_answer(answer, self._read), answer.usage
 
     @property

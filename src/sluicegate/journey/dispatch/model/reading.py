@@ -27,6 +27,10 @@ MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 TEXT: Final = msgspec.json.Decoder(str)
 FLAG: Final = msgspec.json.Decoder(bool | None)
 IDENTITY: Final = b"identity"
+MOST_NAME: Final = 2048
+"""Characters of a model's name; an ARN of Amazon's has as many at most."""
+WHOLE: Final = ("openai_embeddings", "anthropic_count_tokens")
+"""Dialects that do not stream, whatever a caller asks for."""
 GOVERNED: Final = frozenset({"model", "stream", "store", "previous_response_id"})
 """Members that something is decided by. Servers that take names in any case (those written in Go:
 `encoding/json`) must not read another one from what is passed through."""
@@ -66,19 +70,31 @@ class Reading:
         if request.body is None:
             raise invalid("", "a call has a body: a JSON object")
         body = await request.body.read(self.max_body)
-        try:
-            fields = MEMBERS.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise invalid("", f"the body is not a JSON object: {error}") from None
-        for name in fields:
-            if name not in GOVERNED and name.casefold() in GOVERNED:
-                raise invalid(name[:64], f"write `{name.casefold()}`")
+        fields = _members(body)
         call = ModelCall(endpoint, endpoint.model or _model(fields))
+        if len(call.asked) > MOST_NAME:
+            raise invalid("model", f"is longer than {MOST_NAME} characters")
         call.body = body
         call.fields = fields
-        if not endpoint.model:
+        if not endpoint.model and endpoint.dialect not in WHOLE:
             call.stream = _flag(fields, "stream")
         return call
+
+    async def again(self, exchange: Exchange, call: ModelCall) -> None:
+        """Take what a policy has made of the body meanwhile. Raises CallError.
+
+        The model stays the one that the caller was found to be allowed to ask for.
+        """
+        body = exchange.request.body
+        if body is None or not body.replaced:
+            return
+        said = await body.read(self.max_body)
+        fields = _members(said)
+        if not call.endpoint.model:
+            fields["model"] = call.fields["model"]
+            call.stream = call.endpoint.dialect not in WHOLE and _flag(fields, "stream")
+        call.body = said
+        call.fields = fields
 
     def _check(self, exchange: Exchange, call: ModelCall) -> None:
         """Look whether key and route let this model be asked for, and find it."""
@@ -117,6 +133,19 @@ def no_model(asked: str) -> Failure:
 
 def _asked(endpoint: Endpoint) -> str:
     return f"proxy/{endpoint.provider}" if endpoint.operation == "native" else endpoint.model
+
+
+def _members(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        fields = MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise invalid("", f"the body is not a JSON object: {error}") from None
+    except RecursionError:
+        raise invalid("", "the body is nested too deeply") from None
+    for name in fields:
+        if name not in GOVERNED and name.casefold() in GOVERNED:
+            raise invalid(name[:64], f"write `{name.casefold()}`")
+    return fields
 
 
 def _model(fields: dict[str, msgspec.Raw]) -> str:

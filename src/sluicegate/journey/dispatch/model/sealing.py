@@ -35,6 +35,10 @@ class _Identified(msgspec.Struct):
 
 
 OBJECT: Final = msgspec.json.Decoder(_Identified)
+GOES_ON: Final = "previous_response_id"
+"""Member of a call that names an object which it goes on with."""
+CONVERSATION: Final = "conversation"
+"""Member that names a conversation of the provider's account, which belongs to nobody of ours."""
 OWNER: Final = "sluicegate_consumer"
 """Metadata of a stored chat completion, by which a list is of one's own only."""
 NOBODY: Final = "-"
@@ -55,17 +59,26 @@ class ObjectSealing:
     def changes(self, call: ModelCall) -> dict[str, bytes]:
         """Say whose it is, and give back an id that was sealed. Raises CallError."""
         changes: dict[str, bytes] = {}
-        raw = call.fields.get("previous_response_id")
-        if raw is not None:
-            sealed = _text(raw)
-            if sealed is not None:
-                bare = opened(sealed, self._owner, self._link)
-                if bare is None:
-                    raise CallError(no_object(sealed, "previous_response_id"))
-                changes["previous_response_id"] = ENCODE(bare)
+        named = call.fields.get(CONVERSATION)
+        if named is not None and bytes(named) != b"null":
+            raise CallError(unbound(CONVERSATION))
+        bare = self.goes_on(call)
+        if bare is not None:
+            changes[GOES_ON] = ENCODE(bare)
         if call.endpoint.dialect == "openai_chat":
             changes["metadata"] = _owned(call.fields.get("metadata"), self._owner)
         return changes
+
+    def goes_on(self, call: ModelCall) -> str | None:
+        """Return the provider's own id of what a call goes on with. Raises CallError."""
+        raw = call.fields.get(GOES_ON)
+        sealed = None if raw is None else _text(raw)
+        if sealed is None:
+            return None
+        bare = opened(sealed, self._owner, self._link)
+        if bare is None:
+            raise CallError(no_object(sealed, GOES_ON))
+        return bare
 
     def rename(self, id_: str) -> Rename:
         """Seal an id."""
@@ -106,12 +119,18 @@ def owned(body: bytes, owner: str) -> bytes:
     """Return an update of an object; new metadata is all it has then, so the owner is in it."""
     try:
         fields = MEMBERS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body  # the provider says what is wrong with it
     if "metadata" not in fields:
         return body
     fields["metadata"] = msgspec.Raw(_owned(fields["metadata"], owner))
     return ENCODE(fields)
+
+
+def unbound(field: str) -> Failure:
+    """Say that something of the provider's account is not for callers."""
+    message = f"`{field}`: conversations belong to the provider's account, not to callers of ours"
+    return Failure(kind="unsupported", status=400, message=message, field=field, ours=True)
 
 
 def no_object(id_: str, field: str | None = None) -> Failure:
@@ -120,6 +139,7 @@ def no_object(id_: str, field: str | None = None) -> Failure:
         kind="not_found",
         status=404,
         message=f"there is no object `{id_[:128]}` of yours here",
+        code="object_not_found",
         field=field,
         ours=True,
     )
