@@ -123,13 +123,29 @@ def test_what_a_block_holds_from_the_start_is_not_lost() -> None:
     ]
 
 
-def test_tools_of_the_vendor_stream_as_they_are() -> None:
+def test_what_only_the_vendor_has_words_for_comes_whole() -> None:
     block = {"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}}
-    events = part(block, delta("input_json_delta", partial_json='{"query"'))
-    assert events == [
-        PartBegun(0, 0, Opaque(dialect="anthropic_messages", raw=block)),
-        Delta(0, 0, '{"query"'),
-    ]
+    pieces = [delta("input_json_delta", partial_json=each) for each in ('{"que', 'ry":"x"}')]
+    stop = {"type": "content_block_stop", "index": 0}
+    whole = Opaque(dialect="anthropic_messages", raw=block | {"input": {"query": "x"}})
+    assert part(block, *pieces) == []
+    assert part(block, *pieces, stop) == [PartBegun(0, 0, whole), PartEnded(0, 0)]
+    assert part(block, *pieces, STOP)[:2] == [PartBegun(0, 0, whole), PartEnded(0, 0)]
+
+
+def test_a_new_kind_of_block_may_even_hold_words() -> None:
+    block = {"type": "hologram", "x": 1}
+    words = delta("text_delta", text="hi")
+    stop = {"type": "content_block_stop", "index": 0}
+    whole = Opaque(dialect="anthropic_messages", raw=block)
+    assert part(block, words, stop) == [PartBegun(0, 0, whole), PartEnded(0, 0)]
+
+
+def test_half_of_what_only_the_vendor_has_words_for_is_malformed() -> None:
+    block = {"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}}
+    stop = {"type": "content_block_stop", "index": 0}
+    with pytest.raises(Malformed):
+        part(block, delta("input_json_delta", partial_json='{"que'), stop)
 
 
 def test_what_is_new_in_the_api_is_passed_over() -> None:

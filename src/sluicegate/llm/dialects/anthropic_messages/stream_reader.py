@@ -181,7 +181,7 @@ CUT: Final = "the stream ended before its end"
 class MessagesReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_counts", "_ended", "_open", "_others", "_stopped")
+    __slots__ = ("_begun", "_counts", "_ended", "_opaque", "_open", "_others", "_stopped")
 
     def __init__(self) -> None:
         """Nothing was read."""
@@ -189,6 +189,7 @@ class MessagesReader:
         self._stopped = False
         self._ended = False
         self._open: set[int] = set()
+        self._opaque: dict[int, tuple[Opaque, list[str]]] = {}
         self._counts = UsageIn()
         self._others: dict[type, Callable[[Any], Sequence[Event]]] = {
             BlockStart: self._block_start,
@@ -213,6 +214,9 @@ class MessagesReader:
             if index not in self._open:
                 raise Malformed(OUT_OF_ORDER)
             delta = event.delta
+            if index in self._opaque:
+                self._opaque[index][1].append(getattr(delta, "partial_json", ""))
+                return ()
             if type(delta) is TextDelta:
                 return (Delta(0, index, delta.text),)
             return _delta(index, delta)
@@ -242,13 +246,29 @@ class MessagesReader:
         except (ValueError, RecursionError):
             raise Malformed(UNREADABLE) from None
         self._open.add(index)
+        if isinstance(part, Opaque):
+            self._opaque[index] = (part, [])
+            return ()
         return _begun(index, part)
 
     def _block_stop(self, event: BlockStop) -> Sequence[Event]:
         if event.index not in self._open:
             raise Malformed(OUT_OF_ORDER)
-        self._open.discard(event.index)
-        return (PartEnded(0, event.index),)
+        return self._whole(event.index)
+
+    def _whole(self, index: int) -> Sequence[Event]:
+        """End a block; one of the vendor's own begins here too, for its writers take it whole."""
+        self._open.discard(index)
+        if index not in self._opaque:
+            return (PartEnded(0, index),)
+        part, pieces = self._opaque.pop(index)
+        text = "".join(pieces)
+        if text:
+            try:
+                part.raw = part.raw | {"input": msgspec.json.decode(text)}
+            except (ValueError, RecursionError):
+                raise Malformed(UNREADABLE) from None
+        return (PartBegun(0, index, part), PartEnded(0, index))
 
     def _message_delta(self, event: MessageDelta) -> Sequence[Event]:
         if not self._begun:
@@ -257,8 +277,8 @@ class MessagesReader:
         end = event.delta
         if end.stop_reason is not None and not self._stopped:
             self._stopped = True
-            events += [PartEnded(0, index) for index in sorted(self._open)]
-            self._open.clear()
+            for index in sorted(self._open):
+                events += self._whole(index)
             stop = stop_of(end.stop_reason, end.stop_sequence, end.stop_details)
             events.append(Stopped(0, stop))
         if event.usage is not None:
@@ -323,9 +343,6 @@ def _begun(index: int, part: Part) -> Sequence[Event]:
     elif isinstance(part, ToolCall):
         text = "" if part.arguments.strip() == "{}" else part.arguments
         part.arguments = ""
-        events = [PartBegun(0, index, part)]
-    elif isinstance(part, Opaque):
-        text = ""
         events = [PartBegun(0, index, part)]
     else:
         raise Malformed(UNREADABLE)
