@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled chaos truth outages check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos truth sdks outages check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -27,6 +27,9 @@ chaos: $(VENV)/.dev  ## Targets and links that fail, in five ways: what survives
 truth: $(VENV)/.dev  ## Limits on real replicas in trouble: bounds and floors, as a table
 	PYTHONPATH=tests $(BIN)/python -m truth $(ARGS)
 
+sdks: $(VENV)/.dev  ## The official SDKs to every dialect of provider, as the table of docs/sdks.md
+	PYTHONPATH=tests $(BIN)/python -m support.sdk_matrix $(ARGS)
+
 outages: $(VENV)/.dev  ## The store away, slow and doubled, while keys and routes change, as a table
 	PYTHONPATH=tests $(BIN)/python -m outages $(ARGS)
 
@@ -45,7 +48,7 @@ format: $(VENV)/.dev  ## Format the sources and mend what ruff can mend
 wheel: $(VENV)/bin/python  ## A wheel in dist/ whose data path is compiled (needs a C compiler)
 	SLUICEGATE_COMPILE=1 $(PIP_WHEEL) --no-deps --wheel-dir dist .
 
-bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy and nginx + Lua + Redis
+bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy, nginx + Lua + Redis; of models beside LiteLLM, Portkey, ferrogw
 	$(BIN)/python -m bench $(ARGS)
 
 clean:  ## Forget the virtual environment and every cache

@@ -39,6 +39,7 @@ COMPILED = (
     "journey/dispatch/model/passage",
     "journey/dispatch/model/race",
     "journey/dispatch/model/reading",
+    "journey/dispatch/model/sending",
     "journey/dispatch/request_head",
     "journey/dispatch/retry",
     "journey/dispatch/retry_after",

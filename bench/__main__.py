@@ -9,14 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import compiled, cost, keys, memory, report, resilience, state, trouble
+from bench import chat, compiled, cost, keys, memory, report, resilience, state, trouble
 from bench.report import Figure, Results
 
-PARTS = ["cost", "state", "keys", "memory", "trouble", "resilience"]
+PARTS = ["cost", "chat", "state", "keys", "memory", "trouble", "resilience"]
 QUICK = {
     "rounds": 1, "seconds": 1, "warm_up": 0, "idle": 100, "streams": 20, "requests": 1000,
     "routes": 200, "reloads": 5, "crashes": 1, "burst": 2, "subjects": 2000,
-    "keys": 2000,
+    "keys": 2000, "tokens": 20,
 }  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--warm-up", type=float, default=1, help="seconds of load before each round")
     add("--idle", type=int, default=5000, help="idle connections")
     add("--streams", type=int, default=1000, help="open event streams")
+    add("--tokens", type=int, default=500, help="streams of 50 tokens a second, each an event")
     add("--requests", type=int, default=500_000, help="after which growth is measured")
     add("--routes", type=int, default=10_000, help="of the large reload, and stored")
     add("--reloads", type=int, default=1000, help="under load")
@@ -81,8 +82,20 @@ def _measure(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Resu
             warm_up=chosen.warm_up,
             only=chosen.only,
         )
+    if "chat" in parts:
+        found = chat.measure(
+            folder / "chat",
+            rounds=chosen.rounds,
+            seconds=chosen.seconds,
+            warm_up=chosen.warm_up,
+            streams=chosen.tokens,
+            only=chosen.only,
+        )
+        results.calls, results.figures = found.rows, found.figures
+        results.missing += found.missing
     if "state" in parts:
-        results.levels, results.figures = state.measure(folder / "state", subjects=chosen.subjects)
+        results.levels, figures = state.measure(folder / "state", subjects=chosen.subjects)
+        results.figures += figures
     if "keys" in parts:
         results.figures += keys.measure(
             folder / "keys", keys=chosen.keys, routes=chosen.routes, seconds=chosen.burst

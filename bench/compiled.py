@@ -14,7 +14,7 @@ KEPT = ROOT / ".bench"
 
 
 def folder() -> Path:
-    """Return a folder to put on PYTHONPATH; building takes about a minute and a C compiler."""
+    """Return a folder to put on PYTHONPATH; building takes some minutes and a C compiler."""
     made = KEPT / f"compiled-{_fingerprint()}"
     if not made.exists():
         print("compiling the data path …", file=sys.stderr, flush=True)

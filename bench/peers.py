@@ -85,11 +85,12 @@ LUA_ACCESS = """
 
 
 def nginx(folder: Path, port: int, http: str, modules: str = "") -> Running:
+    """Start nginx with one worker and `http` as what its `http` block says."""
     folder.mkdir(parents=True, exist_ok=True)
     text = NGINX.format(folder=folder, http=http).replace("load_module_lines", modules)
     (folder / "nginx.conf").write_text(text)
-    command = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
-    return start([*command, "-c", f"{folder}/nginx.conf"], port, folder)
+    line = [program("nginx", DEBIAN), "-p", str(folder), "-e", f"{folder}/error.log"]
+    return start([*line, "-c", f"{folder}/nginx.conf"], port, folder)
 
 
 def upstream(folder: Path) -> Running:

@@ -87,6 +87,7 @@ class Results:
     """All that a run has found out. `missing` says what could not be measured and why."""
 
     rows: list[Row] = field(default_factory=list)
+    calls: list[Row] = field(default_factory=list)
     ratios: dict[str, dict[str, float]] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
@@ -138,6 +139,7 @@ def text(results: Results) -> str:
     parts = [
         f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}; {named}.",
         cost_table(results.rows, results.ratios) if results.rows else "",
+        call_table(results.calls) if results.calls else "",
         figure_table(results.figures) if results.figures else "",
         pair_table(results.pairs) if results.pairs else "",
         level_table(results.levels) if results.levels else "",
@@ -164,6 +166,20 @@ def cost_table(rows: list[Row], ratios: dict[str, dict[str, float]]) -> str:
         cells = [one.get(key, "") for key in keys]
         cells += [ratios[row.name].get(base, "") for base in bases]
         lines.append([str(cell) for cell in cells])
+    return markdown(lines)
+
+
+def call_table(rows: list[Row]) -> str:
+    """Draw calls of models in Markdown, each beside Sluicegate's way of the same name."""
+    head = ["", "CPU-µs/call", "calls/s", "p50 ms", "p99 ms", "RSS MB", "failed", "÷ Sluicegate"]
+    keys = ["name", "cpu_us", "rps", "p50_ms", "p99_ms", "memory_mb", "failed"]
+    found = [row.summary() for row in rows]
+    ours = {one["name"]: float(one["cpu_us"]) for one in found}
+    lines = [head]
+    for one in found:
+        base = ours.get("Sluicegate: " + str(one["name"]).partition(": ")[2])
+        ratio = f"{float(one['cpu_us']) / base:.2f}" if base else ""
+        lines.append([*(str(one[key]) for key in keys), ratio])
     return markdown(lines)
 
 
@@ -236,6 +252,7 @@ def write(results: Results, settings: dict[str, object]) -> Path:
         "versions": versions(),
         "settings": settings,
         "cost": [{**row.summary(), "ratios": results.ratios[row.name]} for row in results.rows],
+        "chat": [row.summary() for row in results.calls],
         "figures": [
             {"name": f.name, "value": round(f.value, 3), "unit": f.unit, "bound": f.bound}
             for f in results.figures

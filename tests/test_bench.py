@@ -32,7 +32,7 @@ WRK = """Running 3s test @ http://127.0.0.1:8080/bench
      50%    2.85ms
      75%  980.00us
      90%    3.60ms
-     99%    1.20s
+     99%    1.20s\x20
   66834 requests in 3.10s, 81.13MB read
   Socket errors: connect 0, read 2, write 1, timeout 0
   Non-2xx or 3xx responses: 4

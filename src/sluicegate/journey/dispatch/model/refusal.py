@@ -52,7 +52,7 @@ def without_key(failure: Failure, link: ProviderLink) -> Failure:
 def _is_error(body: bytes) -> bool:
     """Whether a body has the object `error` that callers of every dialect look for."""
     try:
-        error = ERRORS.decode(body).get("error", b"")
+        error = ERRORS.decode(body).get("error")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return bytes(error).startswith(OPENS)
+    return error is not None and bytes(error).startswith(OPENS)
