@@ -5,6 +5,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -74,8 +75,10 @@ def test_opening_again_leaves_the_locks_of_this_process(tmp_path: Path) -> None:
             await connection.execute(text("PRAGMA locking_mode = EXCLUSIVE"))
             await connection.execute(text("CREATE TABLE counts (n INTEGER)"))
             await connection.commit()
+            before = threading.active_count()
             with pytest.raises(OperationalError, match="locked"):
                 await ask(settings, "SELECT 1")
+            assert threading.active_count() == before
             await asyncio.to_thread(another_process_is_refused, tmp_path / "data/sluicegate.db")
         await holder.dispose()
 

@@ -143,11 +143,15 @@ def _sqlite(file: Path, store: Store) -> AsyncEngine:
 
     def on_connect(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
-        cursor = connection.cursor()
-        _write_ahead(cursor)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            _write_ahead(cursor)
+            for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except BaseException:
+            connection.close()  # the pool does not know it yet; it would keep its thread
+            raise
 
     def on_begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES)

@@ -178,12 +178,21 @@ class ProviderLink:
 
         Every replica gives the same, as long as the key stays. Without one it proves nothing.
         """
+        key = self._own_key()
+        return urlsafe_b64encode(hmac.digest(key.encode(), data, "sha256")).decode()
+
+    @property
+    def binds(self) -> bool:
+        """Whether `mac` proves anything: whether there is a key."""
+        return bool(self._own_key())
+
+    def _own_key(self) -> str:
         config = self.config
         aws = config.aws
         key = config.key or (aws.secret_access_key if aws is not None else config.credentials)
         if not key:  # it may stand among the headers
             key = "\n".join(value for _, value in sorted(config.headers.items()))
-        return urlsafe_b64encode(hmac.digest(key.encode(), data, "sha256")).decode()
+        return key
 
     def redact(self, data: bytes) -> bytes:
         """Return bytes without our key or anything else that we have shown the provider."""

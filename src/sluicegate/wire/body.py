@@ -187,6 +187,8 @@ class RequestBody:
 
         Raises Refused (413) when it is larger than `max_bytes`.
         """
+        if self.length is not None and self.length > max_bytes:  # before anybody says `continue`
+            self.fail(Refused(BODY_TOO_LARGE, f"the body is larger than {max_bytes} bytes"))
         reader = _Reader(max_bytes)
         self.attach(reader)
         await reader.done

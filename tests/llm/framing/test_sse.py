@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,23 @@ def test_the_official_decoder_reads_the_same(name: str, file: str) -> None:
         return  # another framing
     theirs = [(one.event or "", one.data.encode()) for one in SSEDecoder().iter_bytes(iter([data]))]
     assert said(data) == theirs
+
+
+class _Counted(bytes):
+    """Bytes that count how many of them were looked through."""
+
+    looked = 0
+
+    def find(self, sub: bytes, start: int = 0, end: int = sys.maxsize) -> int:  # type: ignore[override]
+        at = super().find(sub, start, end)
+        _Counted.looked += (at if at >= 0 else min(end, len(self))) - start
+        return at
+
+
+@pytest.mark.parametrize("unit", [b"\r", b": x\r\r", b"data: {}\r\n\r\n", b": x\n\r\n"])
+def test_many_short_frames_in_one_read_are_cut_without_looking_at_them_again(unit: bytes) -> None:
+    data = _Counted(unit * 4000)
+    _Counted.looked = 0
+    frames = SseFraming().feed(data)
+    assert b"".join(frame.raw for frame in frames) == data
+    assert _Counted.looked < 8 * len(data)

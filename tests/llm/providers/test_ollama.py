@@ -8,11 +8,11 @@ from support.links import fitted, places, shown
 
 def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
     assert places("ollama") == {
-        "openai_chat": "http://localhost:11434/v1/chat/completions",
-        "openai_responses": "http://localhost:11434/v1/responses",
-        "anthropic_messages": "http://localhost:11434/v1/messages",
-        "openai_completions": "http://localhost:11434/v1/completions",
-        "openai_embeddings": "http://localhost:11434/v1/embeddings",
+        "openai_chat": "http://127.0.0.1:11434/v1/chat/completions",
+        "openai_responses": "http://127.0.0.1:11434/v1/responses",
+        "anthropic_messages": "http://127.0.0.1:11434/v1/messages",
+        "openai_completions": "http://127.0.0.1:11434/v1/completions",
+        "openai_embeddings": "http://127.0.0.1:11434/v1/embeddings",
     }
 
 

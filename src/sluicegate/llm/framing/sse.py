@@ -21,7 +21,6 @@ LINE: Final = re.compile(rb"\r\n|\n|\r")
 BOM: Final = b"\xef\xbb\xbf"
 LINE_OF_DATA: Final = b"data: "
 LINE_OF_NAME: Final = b"event: "
-OTHER_BLANKS: Final = (b"\n\n", b"\r\r", b"\n\r")
 
 
 class SseFraming:
@@ -70,10 +69,11 @@ class SseFraming:
             self._pending += data
             buffer = self._pending
         start = 0
+        mixed = self._carriage and _is_mixed(buffer, look)
         if self._half and data.startswith(b"\n"):
             frames.append(Frame(b"\n", "", b""))
             start = 1
-        while (end := self._end_of_frame(buffer, max(start, look))) >= 0:
+        while (end := self._end_of_frame(buffer, max(start, look), mixed=mixed)) >= 0:
             frames.append(self._frame(bytes(buffer[start:end])))
             start = end
         if data:
@@ -86,14 +86,15 @@ class SseFraming:
             raise Malformed("an event of the stream is too large")
         return frames
 
-    def _end_of_frame(self, buffer: bytes | bytearray, look: int) -> int:
+    def _end_of_frame(self, buffer: bytes | bytearray, look: int, *, mixed: bool) -> int:
         """Return the offset behind the next empty line; -1 for none."""
         if not self._carriage:
             at = buffer.find(b"\n\n", look)
             return at + 2 if at >= 0 else -1
-        at = buffer.find(b"\r\n\r\n", look)
-        if at >= 0 and not any(buffer.find(other, look, at + 2) >= 0 for other in OTHER_BLANKS):
-            return at + 4
+        if not mixed:
+            at = buffer.find(b"\r\n\r\n", look)
+            if at >= 0:
+                return at + 4
         found = BLANK.search(buffer, look)
         return -1 if found is None else found.end()
 
@@ -125,3 +126,14 @@ class SseFraming:
             elif field == b"event":
                 name = value.removeprefix(b" ")
         return Frame(raw, name.decode("utf-8", "replace"), b"\n".join(lines))
+
+
+def _is_mixed(buffer: bytes | bytearray, look: int) -> bool:
+    """Whether empty lines stand in a buffer that do not end with CRLF behind CRLF.
+
+    Asked once for all frames of a buffer: to look for each of them whether another kind comes
+    first takes time that grows with the square of their number.
+    """
+    if buffer.find(b"\n\n", look) >= 0 or buffer.find(b"\r\r", look) >= 0:
+        return True
+    return buffer.count(b"\n\r", look) != buffer.count(b"\r\n\r\n", look)

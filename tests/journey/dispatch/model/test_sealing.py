@@ -12,6 +12,7 @@ from sluicegate.journey.dispatch.model.sealing import (
     NOBODY,
     OWNER,
     ObjectSealing,
+    check_names,
     maker,
     no_object,
     opened,
@@ -83,12 +84,42 @@ def test_what_is_no_id_is_the_providers_to_refuse(value: Any) -> None:
     assert sealing().changes(call(previous_response_id=value)) == {}
 
 
-def test_a_conversation_of_the_providers_account_is_nobodys() -> None:
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"input": [{"role": "user"}, {"type": "item_reference", "id": "i"}]}, "input[1]"),
+        ({"input": [{"id": "msg_1"}]}, "input[0]"),
+    ],
+)
+def test_what_belongs_to_the_providers_account_is_nobodys(members: Any, field: str) -> None:
     with pytest.raises(CallError) as error:
-        sealing().changes(call(conversation="conv_1"))
+        check_names(call(**members))
     assert error.value.failure.status == 400
-    assert error.value.failure.field == "conversation"
-    assert sealing().changes(call(conversation=None)) == {}
+    assert error.value.failure.field == field
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"conversation": None},
+        {"input": "item_reference"},
+        {"input": [{"role": "user", "content": "item_reference"}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "summary": []}, {"type": 5}]},
+    ],
+)
+def test_what_is_said_whole_is_the_callers(members: Any) -> None:
+    check_names(call(**members))
+
+
+def test_a_provider_without_a_key_keeps_nothing_that_could_be_asked_for() -> None:
+    keyless = link("vllm", key=None)
+    assert not keyless.binds
+    assert sealed("resp_1", "ada", keyless) == "resp_1"
+    assert opened("resp_1." + keyless.mac(b"x")[:22], "ada", keyless) is None
+    forged = keyless.mac(f"object\0{keyless.name}\0ada\0resp_1".encode())[:22]
+    assert opened(f"resp_1.{forged}", "ada", keyless) is None
 
 
 @pytest.mark.parametrize(

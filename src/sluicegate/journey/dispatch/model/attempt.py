@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from sluicegate.errors import UpstreamError, UpstreamReset
 from sluicegate.exchange import Response
 from sluicegate.journey.dispatch.model.errors import bad_answer, late, of_error, unreachable
+from sluicegate.journey.dispatch.model.intake import Intake
 from sluicegate.journey.dispatch.model.passage import says
 from sluicegate.journey.dispatch.model.refusal import read_refusal, without_key
 from sluicegate.journey.dispatch.model.sending import written
 from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
-from sluicegate.llm.dialect import Frame
 from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
 from sluicegate.upstream.sent_whole import SentWhole
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sluicegate.journey.dispatch.model.calling import Calling
     from sluicegate.journey.dispatch.model.passage import Passage
     from sluicegate.llm.canonical import Event, Usage
-    from sluicegate.llm.dialect import Framing, StreamReader
     from sluicegate.telemetry.trace import AttemptSpan
     from sluicegate.upstream.models.deployment import Deployment, Held
     from sluicegate.wire.http1.client import ClientConnection
@@ -43,17 +42,16 @@ LAST_S: Final = 1.0
 MULTIPLE: Final = 300
 OK: Final = 200
 IDENTITY: Final = b"identity"
-END: Final = Frame(b"", "", b"")
 
 
 class ModelAttempt(SentWhole):
     """Receiver of a provider's answer, and flow of the caller's. Watched by `Deadlines`."""
 
     __slots__ = (
-        "_asked", "_body", "_calling", "_committed", "_connection", "_ended", "_error_headers",
-        "_first", "_framing", "_held", "_open", "_paused", "_pieces", "_reader",
-        "_rest", "_size", "_span", "_status", "_stream", "_usage", "deadline", "deployment",
-        "first_token_s", "passage", "raw_error", "started", "until",
+        "_answer", "_asked", "_body", "_calling", "_committed", "_connection", "_ended",
+        "_error_headers", "_first", "_held", "_intake", "_open", "_paused", "_rest", "_size",
+        "_span", "_status", "_stream", "_usage", "deadline", "deployment", "first_token_s",
+        "passage", "raw_error", "started", "until",
     )  # fmt: skip
 
     def __init__(self, calling: Calling, deployment: Deployment, held: Held) -> None:
@@ -68,10 +66,9 @@ class ModelAttempt(SentWhole):
         self._span: AttemptSpan | None = None
         self._first: asyncio.Future[Failure | None] | None = None
         self._rest: asyncio.Future[Failure | None] | None = None
-        self._framing: Framing | None = None
-        self._reader: StreamReader | None = None
+        self._intake: Intake | None = None
         self._body: list[bytes] = []
-        self._pieces: list[bytes] = []
+        self._answer = b""
         self._size = self._status = 0
         self._asked = self._committed = self._ended = self._paused = False
         self._error_headers: dict[bytes, bytes] = {}
@@ -139,7 +136,7 @@ class ModelAttempt(SentWhole):
             return
         self._committed = True
         self._used(None)
-        body = b"".join(self._pieces)
+        body = self._answer
         exchange.head(Response(OK, calling.head(self, b""), len(body)), None)
         exchange.chunk(body)
         exchange.end(None)
@@ -150,7 +147,7 @@ class ModelAttempt(SentWhole):
         self._committed = True
         self._used(None)
         exchange.flow = None if self._ended else self
-        self._flush_pieces()
+        self._flush()
         exchange.sink.flush()
 
     async def rest(self) -> Failure | None:
@@ -209,26 +206,26 @@ class ModelAttempt(SentWhole):
         """Look whether it is an answer."""
         self._status = status
         kind = (headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if status < OK:
+            self._settle(bad_answer("the provider switches to another protocol"))
+            return
         if status >= MULTIPLE:
             self._error_headers = dict(headers)
-            self._framing = self._reader = None  # an error is no stream, whatever was asked for
-            return
+            return  # it is no stream, whatever was asked for
         coding = headers.get(b"content-encoding")
         if coding is not None and coding.strip().lower() != IDENTITY:
             self._settle(bad_answer("the provider's answer is compressed, which was not asked for"))
             return
-        dialect = self.passage.dialect
         if self._stream:
-            if kind != dialect.stream_type.partition(b";")[0]:
+            if kind != self.passage.dialect.stream_type.partition(b";")[0]:
                 self._settle(bad_answer("the provider's answer is not a stream of events"))
                 return
-            self._framing = dialect.framing()
-            self._reader = dialect.reader()
+            self._intake = Intake(self.passage, self.deployment.link.config.max_answer)
 
     def on_data(self, data: bytes) -> None:
         """Take a piece."""
-        framing = self._framing
-        if framing is None:
+        intake = self._intake
+        if intake is None:
             self._size += len(data)
             self._body.append(data)
             failed = self._status >= MULTIPLE
@@ -237,20 +234,12 @@ class ModelAttempt(SentWhole):
                 self._settle(self._refused() if failed else large)
             return
         try:
-            for frame in framing.feed(data):
-                events = self._reader.read(frame) if self._reader is not None else ()
-                if not self._take(events):
-                    return
-                piece = self.passage.frame(frame, events)
-                if piece:
-                    self._pieces.append(piece)
+            intake.feed(data, self._take, held=not self._committed)
         except Malformed as error:
             self._settle(bad_answer(f"the provider's stream is malformed: {error}"))
             return
-        if framing.rest > self.deployment.link.config.max_answer:
-            self._settle(bad_answer("an event of the provider's stream is too large"))
-        elif self._committed:
-            self._flush_pieces()
+        if self._committed:
+            self._flush()
 
     def on_pause(self) -> None:
         """Send on what has come: the rest may take its time."""
@@ -263,15 +252,14 @@ class ModelAttempt(SentWhole):
         try:
             if self._status >= MULTIPLE:
                 self._settle(self._refused())
-            elif self._reader is None:
-                body, usage = self.passage.whole(b"".join(self._body))
+            elif self._intake is None:
+                self._answer, usage = self.passage.whole(b"".join(self._body))
                 self._used(usage)
-                self._pieces.append(body)
                 self._settle(None)
             else:
-                events = self._reader.end()
-                if self._take(events):
-                    self._finish(events)
+                self._intake.end(self._take)
+                self._ended = True
+                self._settle(None)
         except AnswerFailed as error:
             self._settle(without_key(error.failure, self.deployment.link))
         except Malformed as error:
@@ -350,12 +338,6 @@ class ModelAttempt(SentWhole):
         if self._committed:
             self._calling.call.usage = self._usage
 
-    def _finish(self, events: Sequence[Event]) -> None:
-        """Take the stream for whole; `events` are those that its end tells."""
-        self._ended = True
-        self._pieces.append(self.passage.frame(END, events) + self.passage.end())
-        self._settle(None)
-
     def _refused(self) -> Failure:
         """Classify an answer with an error status."""
         body = b"".join(self._body)[:ERROR_BYTES]
@@ -375,9 +357,8 @@ class ModelAttempt(SentWhole):
         else:
             self._calling.deadlines.watch(self)
 
-    def _flush_pieces(self) -> None:
-        pieces, self._pieces = self._pieces, []
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def _flush(self) -> None:
+        data = b"" if self._intake is None else self._intake.taken()
         if data:
             self._calling.exchange.chunk(data)
 
@@ -386,7 +367,7 @@ class ModelAttempt(SentWhole):
         self._watch(NEVER)
         if self._committed:
             try:
-                self._flush_pieces()
+                self._flush()
             except UpstreamError as error:  # more than a policy may hold back
                 failure = failure or of_error(error)
         if failure is not None:

@@ -15,7 +15,13 @@ from sluicegate.journey.dispatch.model.native import pass_native, pass_stored
 from sluicegate.journey.dispatch.model.opening import Opening
 from sluicegate.journey.dispatch.model.passage import Missing, PassThrough, Reframed, Translation
 from sluicegate.journey.dispatch.model.reading import Reading
-from sluicegate.journey.dispatch.model.sealing import GOES_ON, ObjectSealing, maker, no_object
+from sluicegate.journey.dispatch.model.sealing import (
+    GOES_ON,
+    ObjectSealing,
+    check_names,
+    maker,
+    no_object,
+)
 from sluicegate.llm.dialect import Incoming
 from sluicegate.llm.dialects import find
 from sluicegate.llm.failure import CallError
@@ -46,6 +52,8 @@ FLAG: Final = msgspec.json.Decoder(bool | None)
 PREVIOUS: Final = msgspec.json.Decoder(str | None)
 IDS: Final = {"openai_chat": "chatcmpl-", "openai_responses": "resp_", "anthropic_messages": "msg_"}
 """How ids of answers begin in a dialect, for answers of providers that give none."""
+MOST_TOKENS: Final = 1_000_000_000
+"""Of one call: more is no count."""
 KEEPS: Final = {"openai_responses": True, "openai_chat": False}
 """Dialects with objects that are kept, and whether they are unless told otherwise."""
 
@@ -164,6 +172,8 @@ class ModelDispatch:
         pool = call.pool
         if pool is None:
             return set()
+        if call.endpoint.dialect == "openai_responses":
+            check_names(call)
         excluded: set[Deployment] = set()
         named = None if call.overrides is None else call.overrides.deployment
         if named is not None:
@@ -235,12 +245,17 @@ class _Counts:
         usage = call.usage
         if usage is not None:
             tokens = self._tokens
-            tokens.cell(model, deployment, "input").value += usage.input
-            tokens.cell(model, deployment, "output").value += usage.output
+            tokens.cell(model, deployment, "input").value += _counted(usage.input)
+            tokens.cell(model, deployment, "output").value += _counted(usage.output)
             if usage.cached:
-                tokens.cell(model, deployment, "cached").value += usage.cached
+                tokens.cell(model, deployment, "cached").value += _counted(usage.cached)
             if usage.reasoning:
-                tokens.cell(model, deployment, "reasoning").value += usage.reasoning
+                tokens.cell(model, deployment, "reasoning").value += _counted(usage.reasoning)
+
+
+def _counted(tokens: int) -> int:
+    """Return what a provider says, if it can be: a counter never falls, nor jumps for ever."""
+    return tokens if 0 <= tokens <= MOST_TOKENS else 0
 
 
 def keeps(call: ModelCall) -> bool:

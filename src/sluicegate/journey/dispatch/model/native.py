@@ -44,6 +44,7 @@ OURS: Final = frozenset({b"set-cookie", b"alt-svc", b"strict-transport-security"
 """Of a vendor's answer: said of the vendor's place, not of ours."""
 OPENAI: Final = "openai_chat"
 UNAUTHORISED: Final = (401, 403)
+OK: Final = 200
 FAILED: Final = 400
 
 
@@ -87,7 +88,7 @@ async def pass_stored(
             raise CallError(no_object(name))
         link, id_ = made
         rest = "/".join(["", quote(id_, safe=""), *pieces[2:]])
-        if body and pieces[2:] == [] and endpoint.dialect == OPENAI:
+        if body and not any(pieces[2:]) and endpoint.dialect == OPENAI:
             body = owned(body, owner)
         passing = _Passing(exchange, link, form, _Renaming(ENCODE(id_), ENCODE(name)))
     else:
@@ -265,8 +266,14 @@ class _Passing(SentWhole):
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:
         """Pass the head on, unless the answer must be seen whole."""
         exchange = self._exchange
+        if status < OK:
+            self._settle(UpstreamInvalid("an upgrade that was not asked for"))
+            return
         self._status = status
-        self._headers = Headers([field for field in headers if field[0] not in OURS])
+        redact = self._link.redact
+        self._headers = Headers(
+            [(name, redact(value)) for name, value in headers if name not in OURS]
+        )
         if self._renaming is not None or status >= FAILED:  # an error may quote our key
             self._held = []
             return

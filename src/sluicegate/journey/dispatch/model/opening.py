@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sluicegate.exchange import Exchange
     from sluicegate.llm.dialect import Dialect
+    from sluicegate.llm.endpoint import Endpoint
     from sluicegate.model.route import Ai
     from sluicegate.policy import Onward
 
@@ -49,9 +50,8 @@ class Opening:
             exchange.speaks = self._form(dialect_of(path, request.headers))
             raise Refused(NO_ROUTE, "there is no such endpoint")
         exchange.speaks = self._form(endpoint.dialect)
-        if endpoint.methods and request.method not in endpoint.methods:
-            allow = ", ".join(endpoint.methods).encode()
-            raise Refused(METHOD_NOT_ALLOWED, None, ((b"allow", allow),))
+        if not _is_preflight(exchange):
+            check_method(exchange, endpoint)
         exchange.endpoint = endpoint
         return onward(exchange)
 
@@ -60,3 +60,18 @@ class Opening:
         if form is None:
             form = self._forms[dialect] = ErrorForm(self._find(dialect))
         return form
+
+
+def check_method(exchange: Exchange, endpoint: Endpoint) -> None:
+    """Look whether the endpoint takes the request's method. Raises Refused: 405."""
+    if endpoint.methods and exchange.request.method not in endpoint.methods:
+        allow = ", ".join(endpoint.methods).encode()
+        raise Refused(METHOD_NOT_ALLOWED, None, ((b"allow", allow),))
+
+
+def _is_preflight(exchange: Exchange) -> bool:
+    """Whether a browser asks what a page may do: `cors` answers that, where the route has it."""
+    request = exchange.request
+    return request.method == "OPTIONS" and (
+        request.headers.get(b"access-control-request-method") is not None
+    )

@@ -11,6 +11,7 @@ import msgspec
 
 from sluicegate.errors import FORBIDDEN, UNSUPPORTED_MEDIA, Refused
 from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
+from sluicegate.journey.dispatch.model.opening import check_method
 from sluicegate.llm.call import ModelCall
 from sluicegate.llm.failure import CallError, Failure, invalid
 from sluicegate.model.name_pattern import any_matches
@@ -51,6 +52,7 @@ class Reading:
         endpoint, form = exchange.endpoint, exchange.speaks
         if endpoint is None or not isinstance(form, ErrorForm):
             raise RuntimeError("a call that was not opened")
+        check_method(exchange, endpoint)
         try:
             if endpoint.operation == "call":
                 exchange.call = await self._call(exchange, endpoint)

@@ -38,15 +38,23 @@ def read_refusal(
     if status < ERROR:
         return bad_answer(f"the provider's answer has the status {status}"), None
     body = link.redact(body)
-    failure = passage.dialect.read_failure(status, headers, body)
-    return failure, body if passage.request is None and _is_error(body) else None
+    told = passage.dialect.read_failure(status, headers, body)
+    failure = without_key(told, link)
+    # A key that is seen only now stood there escaped: as JSON may write it.
+    passed = failure is told and passage.request is None and _is_error(body)
+    return failure, body if passed else None
 
 
 def without_key(failure: Failure, link: ProviderLink) -> Failure:
-    """Return what a stream says of its failure, without our key."""
-    message = failure.message.encode()
-    redacted = link.redact(message)
-    return failure if redacted == message else replace(failure, message=redacted.decode())
+    """Return what a provider says of its failure, without our key in any of its texts."""
+    said = {"message": failure.message, "code": failure.code, "field": failure.field}
+    changed: dict[str, str] = {}
+    for name, text in said.items():
+        written = (text or "").encode("utf-8", "replace")
+        redacted = link.redact(written)
+        if redacted != written:
+            changed[name] = redacted.decode()
+    return replace(failure, **changed) if changed else failure
 
 
 def _is_error(body: bytes) -> bool:

@@ -39,6 +39,7 @@ GOES_ON: Final = "previous_response_id"
 """Member of a call that names an object which it goes on with."""
 CONVERSATION: Final = "conversation"
 """Member that names a conversation of the provider's account, which belongs to nobody of ours."""
+REFERENCE: Final = "item_reference"
 OWNER: Final = "sluicegate_consumer"
 """Metadata of a stored chat completion, by which a list is of one's own only."""
 NOBODY: Final = "-"
@@ -59,9 +60,6 @@ class ObjectSealing:
     def changes(self, call: ModelCall) -> dict[str, bytes]:
         """Say whose it is, and give back an id that was sealed. Raises CallError."""
         changes: dict[str, bytes] = {}
-        named = call.fields.get(CONVERSATION)
-        if named is not None and bytes(named) != b"null":
-            raise CallError(unbound(CONVERSATION))
         bare = self.goes_on(call)
         if bare is not None:
             changes[GOES_ON] = ENCODE(bare)
@@ -93,15 +91,51 @@ class ObjectSealing:
         return self.rename(found) if found else None
 
 
+class _Item(msgspec.Struct):
+    """As much of an item of `input` as tells whether it only names one that is kept."""
+
+    type: str | None = None
+    id: str | None = None
+    role: str | None = None
+
+
+ITEMS: Final = msgspec.json.Decoder(list[_Item])
+
+
+def check_names(call: ModelCall) -> None:
+    """Look whether a call names what the provider keeps for its account, whoever has made it.
+
+    Raises CallError: conversations, and items that are named instead of said.
+    """
+    named = call.fields.get(CONVERSATION)
+    if named is not None and bytes(named) != b"null":
+        raise CallError(unbound(CONVERSATION, "conversations"))
+    said = call.fields.get("input")
+    if said is None or bytes(memoryview(said)[:1]) != b"[":
+        return
+    try:
+        items = ITEMS.decode(said)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # the provider says what is wrong with it
+    for place, item in enumerate(items):
+        bare = item.type is None and item.role is None and item.id is not None
+        if bare or item.type == REFERENCE:
+            raise CallError(unbound(f"input[{place}]", "items that are named"))
+
+
 def sealed(id_: str, owner: str, link: ProviderLink) -> str:
-    """Return an id with its seal."""
-    return f"{id_}.{_seal(id_, owner, link)}"
+    """Return an id with its seal; as it is where the provider has no key to seal it under."""
+    return f"{id_}.{_seal(id_, owner, link)}" if link.binds else id_
 
 
 def opened(text: str, owner: str, link: ProviderLink) -> str | None:
     """Return the provider's own id; None where it is not its, or not the caller's."""
     id_, dot, seal = text.rpartition(".")
-    if not dot or not hmac.compare_digest(seal.encode(), _seal(id_, owner, link).encode()):
+    if (
+        not dot
+        or not link.binds
+        or not hmac.compare_digest(seal.encode(), _seal(id_, owner, link).encode())
+    ):
         return None
     return id_
 
@@ -127,9 +161,9 @@ def owned(body: bytes, owner: str) -> bytes:
     return ENCODE(fields)
 
 
-def unbound(field: str) -> Failure:
+def unbound(field: str, what: str) -> Failure:
     """Say that something of the provider's account is not for callers."""
-    message = f"`{field}`: conversations belong to the provider's account, not to callers of ours"
+    message = f"`{field}`: {what} belong to the provider's account, not to callers of ours"
     return Failure(kind="unsupported", status=400, message=message, field=field, ours=True)
 
 
