@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from sluicegate.llm.canonical import (
 from sluicegate.llm.dialect import Dialect, Incoming
 from sluicegate.llm.failure import CallError, Failure, Malformed
 from sluicegate.llm.losses import Losses
+from sluicegate.llm.statuses import STATUS, kind_of
 from support.effort import THOROUGH
 from support.llm_goldens import (
     ERRORS,
@@ -233,13 +235,18 @@ def test_a_scenario_says_the_same_in_every_dialect(name: str, scenario: str) -> 
             said = (usage.input, usage.output, usage.cached)
             assert said == USAGES[scenario][:3]
             assert usage.reasoning in {0, USAGES[scenario][3]}
-    assert dialect.measure(body) == answer.usage
+    assert (streamed.id, streamed.choices[0].stop) == (answer.id, answer.choices[0].stop)
+    assert dialect.measure(body) == answer.usage == streamed.usage
 
 
 @pytest.mark.parametrize("name", CHAT)
 def test_a_filtered_answer_says_so(name: str) -> None:
-    answer = dialects.find(name).read_answer(golden(name, "content_filter.response.json"))
+    dialect = dialects.find(name)
+    answer = dialect.read_answer(golden(name, "content_filter.response.json"))
     assert answer.choices[0].stop.reason in {"content_filter", "refusal"}
+    streamed = answer_of(events_of(dialect, golden(name, "content_filter.stream")))
+    assert streamed.choices[0].stop == answer.choices[0].stop
+    assert gist(streamed.choices[0].parts) == gist(answer.choices[0].parts)
 
 
 # --- streams -------------------------------------------------------------------------------------
@@ -329,7 +336,7 @@ def test_a_providers_error_in_a_stream_is_a_failure(name: str, file: str) -> Non
     events, ended = read_as_far(dialects.find(name), golden(name, file))
     assert not ended
     assert isinstance(events[-1], Failed)
-    assert isinstance(events[-1].failure, Failure)
+    assert events[-1].failure.kind == Path(file).stem
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -351,6 +358,15 @@ def test_an_error_is_classified_and_reads_as_it_was_written(name: str, kind: str
     body = dialect.write_failure(failure, "request-1")
     again = dialect.read_failure(failure.status, {}, body)
     assert again.status == failure.status
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"message":"x"}'])
+@pytest.mark.parametrize("name", CHAT)
+def test_a_status_alone_says_the_same_in_every_dialect(name: str, body: bytes) -> None:
+    dialect = dialects.find(name)
+    for status in range(300, 600):
+        failure = dialect.read_failure(status, {}, body)
+        assert (failure.kind, failure.status) == (kind_of(status), STATUS[kind_of(status)])
 
 
 def test_no_error_of_a_provider_quotes_a_key() -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sluicegate.llm.canonical import Request
 from sluicegate.llm.failure import CallError
-from sluicegate.llm.losses import Losses
+from sluicegate.llm.losses import HARMLESS, Losses
 
 
 def losses() -> Losses:
@@ -27,6 +28,17 @@ def test_a_field_is_named_as_the_caller_calls_it() -> None:
     assert failure.field == "max_completion_tokens"
     assert "`max_completion_tokens`, `seed`" in failure.message
     assert "cohere_chat" in failure.message
+
+
+def test_of_some_fields_those_are_lost_that_ask_for_what_does_not_happen_anyway() -> None:
+    lost = losses()
+    asked = Request(dialect="", model="", messages=[], n=1, seed=0, store=True, min_p=0.0)
+    lost.fields(asked, ["n", "seed", "store", "min_p", "verbosity"])
+    assert lost.lost == ["seed", "store"]
+
+
+def test_what_is_harmless_is_a_field_of_a_request() -> None:
+    assert set(HARMLESS) <= set(Request.__struct_fields__)
 
 
 def test_fields_and_places_are_dropped_where_that_is_wanted() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from sluicegate.llm.canonical import (
     Answer,
     Cache,
@@ -138,7 +140,7 @@ def _histories() -> dict[str, Request]:
         ),
         "tool_results": request(**tools, messages=_turns(PARIS)),
         "parallel_results": request(**tools, messages=_turns(PARIS, LONDON)),
-        "signed_thinking": request(**tools, messages=_turns(SIGNED, PARIS)),
+        "signed_thinking": request(**tools, messages=_turns(replace(SIGNED), PARIS)),
         "cache": request(
             messages=[
                 Message(
@@ -202,7 +204,7 @@ def answers() -> dict[str, Answer]:
             ToolCall(id="call_0", name="now", arguments="{}"), reason="tool_calls"
         ),
         "thinking": _answer(Thinking(text=THOUGHT), Text(text="4")),
-        "signed": _answer(SIGNED, Text(text="4")),
+        "signed": _answer(replace(SIGNED), Text(text="4")),
         "length": _answer(Text(text="This is cut"), reason="length"),
         "content_filter": _answer(Text(text="I am"), reason="content_filter"),
         "stop_sequence": _answer(

@@ -6,7 +6,27 @@ import json
 from typing import Any
 
 import httpx2
+import openai
 from openai import OpenAI
+
+from sluicegate.llm.failure import Kind
+
+RAISED: dict[Kind, type[openai.APIStatusError]] = {
+    "invalid_request": openai.BadRequestError,
+    "unsupported": openai.BadRequestError,
+    "context_length": openai.BadRequestError,
+    "authentication": openai.AuthenticationError,
+    "permission": openai.PermissionDeniedError,
+    "not_found": openai.NotFoundError,
+    "conflict": openai.ConflictError,
+    "rate_limited": openai.RateLimitError,
+    "quota": openai.RateLimitError,
+    "server_error": openai.InternalServerError,
+    "bad_answer": openai.InternalServerError,
+    "overloaded": openai.InternalServerError,
+    "timeout": openai.InternalServerError,
+}
+"""What the SDK makes of a failure."""
 
 
 class Recorded:

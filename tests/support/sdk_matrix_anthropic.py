@@ -22,7 +22,9 @@ from support.sdk_matrix_said import (
     Person,
     Refused,
     Said,
-    classes_of,
+    errors_of,
+    name_of,
+    refused_with,
 )
 
 
@@ -37,23 +39,12 @@ class Messages:
         "tool_calls": {"tool_use"},
         "content_filter": {"refusal"},
     }
-    errors = {
-        "invalid_request": ("BadRequestError", 400),
-        "context_length": ("BadRequestError", 400),
-        "content_filter": ("BadRequestError", 400),
-        "caller_key": ("AuthenticationError", 401),
-        "caller_model": ("PermissionDeniedError", 403),
-        "no_model": ("NotFoundError", 404),
-        "not_found": ("NotFoundError", 404),
-        "rate_limited": ("RateLimitError", 429),
-        "quota": ("RateLimitError", 429),
-        "server_error": ("InternalServerError", 500),
-        "authentication": ("InternalServerError", 502),
-        "permission": ("InternalServerError", 502),
-        "overloaded": ("OverloadedError", 529),
-        "server_error_in_stream": ("APIStatusError", 200),
-        "overloaded_in_stream": ("APIStatusError", 200),
-    }
+    errors = errors_of(
+        name_of,
+        overloaded=("OverloadedError", 529),
+        server_error_in_stream=("APIStatusError", 200),
+        overloaded_in_stream=("APIStatusError", 200),
+    )
 
     def __init__(self, url: str, key: str) -> None:
         self.client = anthropic.Anthropic(base_url=url, api_key=key, max_retries=0)
@@ -74,10 +65,7 @@ class Messages:
         return said
 
     def refused(self, error: Exception) -> Refused | None:
-        if isinstance(error, anthropic.APIStatusError):
-            after = error.response.headers.get("retry-after")
-            return Refused(classes_of(error), error.status_code, str(error), after)
-        return None
+        return refused_with(error) if isinstance(error, anthropic.APIStatusError) else None
 
     @contextmanager
     def first_of(self, model: str) -> Iterator[Iterator[Any]]:

@@ -25,6 +25,7 @@ from support.sdk_matrix_said import (
     Refused,
     Said,
     classes_of,
+    errors_of,
 )
 
 DECLARED = {"name": TOOL, "description": ABOUT, "parameters_json_schema": SCHEMA}
@@ -41,23 +42,11 @@ class Models:
         "tool_calls": {"STOP"},
         "content_filter": {"SAFETY"},
     }
-    errors = {
-        "invalid_request": ("ClientError", 400),
-        "context_length": ("ClientError", 400),
-        "content_filter": ("ClientError", 400),
-        "caller_key": ("ClientError", 401),
-        "caller_model": ("ClientError", 403),
-        "no_model": ("ClientError", 404),
-        "not_found": ("ClientError", 404),
-        "rate_limited": ("ClientError", 429),
-        "quota": ("ClientError", 429),
-        "server_error": ("ServerError", 500),
-        "authentication": ("ServerError", 502),
-        "permission": ("ServerError", 502),
-        "overloaded": ("ServerError", 503),
-        "server_error_in_stream": ("ServerError", 500),
-        "overloaded_in_stream": ("ServerError", 503),
-    }
+    errors = errors_of(
+        lambda status: "ClientError" if status < 500 else "ServerError",
+        server_error_in_stream=("ServerError", 500),
+        overloaded_in_stream=("ServerError", 503),
+    )
 
     def __init__(self, url: str, key: str) -> None:
         self.client = genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url))

@@ -24,33 +24,21 @@ from support.sdk_matrix_said import (
     Refused,
     Said,
     classes_of,
+    errors_of,
+    name_of,
+    refused_with,
 )
 
 ARGUMENTS = json.dumps({"city": CITY})
 URL = f"data:image/png;base64,{PNG}"
-ERRORS = {
-    "invalid_request": ("BadRequestError", 400),
-    "context_length": ("BadRequestError", 400),
-    "content_filter": ("BadRequestError", 400),
-    "caller_key": ("AuthenticationError", 401),
-    "caller_model": ("PermissionDeniedError", 403),
-    "no_model": ("NotFoundError", 404),
-    "not_found": ("NotFoundError", 404),
-    "rate_limited": ("RateLimitError", 429),
-    "quota": ("RateLimitError", 429),
-    "server_error": ("InternalServerError", 500),
-    "authentication": ("InternalServerError", 502),
-    "permission": ("InternalServerError", 502),
-    "overloaded": ("InternalServerError", 503),
-    "server_error_in_stream": ("APIError", 0),
-    "overloaded_in_stream": ("APIError", 0),
-}
 
 
 class OpenAI:
     """What both ways have in common."""
 
-    errors = ERRORS
+    errors = errors_of(
+        name_of, server_error_in_stream=("APIError", 0), overloaded_in_stream=("APIError", 0)
+    )
 
     def __init__(self, url: str, key: str) -> None:
         self.client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
@@ -58,8 +46,7 @@ class OpenAI:
 
     def refused(self, error: Exception) -> Refused | None:
         if isinstance(error, openai.APIStatusError):
-            after = error.response.headers.get("retry-after")
-            return Refused(classes_of(error), error.status_code, str(error), after)
+            return refused_with(error)
         if isinstance(error, openai.APIError):
             return Refused(classes_of(error), 0, str(error))
         return None

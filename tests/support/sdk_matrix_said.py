@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -68,6 +68,42 @@ class Said:
     """Of a stream: how many pieces of text there were."""
 
 
+STATUSES = {
+    "invalid_request": 400,
+    "context_length": 400,
+    "content_filter": 400,
+    "caller_key": 401,
+    "caller_model": 403,
+    "no_model": 404,
+    "not_found": 404,
+    "rate_limited": 429,
+    "quota": 429,
+    "server_error": 500,
+    "authentication": 502,
+    "permission": 502,
+    "overloaded": 503,
+}
+"""What a caller is told, by what went wrong."""
+NAMES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    429: "RateLimitError",
+}
+"""Classes that the SDKs of OpenAI and of Anthropic both have, by status."""
+
+
+def name_of(status: int) -> str:
+    """Return the class that the SDKs of OpenAI and of Anthropic raise."""
+    return NAMES.get(status, "InternalServerError")
+
+
+def errors_of(name: Callable[[int], str], **others: tuple[str, int]) -> dict[str, tuple[str, int]]:
+    """Return what an SDK raises, class and status: by the status, but for `others`."""
+    return {what: (name(status), status) for what, status in STATUSES.items()} | others
+
+
 @dataclass
 class Refused:
     """The exception that an SDK raised: its class and those above it, 0 for a status it lacks."""
@@ -76,6 +112,12 @@ class Refused:
     status: int
     text: str
     retry_after: str | None = None
+
+
+def refused_with(error: Any) -> Refused:
+    """Read an exception that has its answer, as those of OpenAI and of Anthropic have."""
+    after = error.response.headers.get("retry-after")
+    return Refused(classes_of(error), error.status_code, str(error), after)
 
 
 def classes_of(error: Exception) -> list[str]:
@@ -133,5 +175,8 @@ __all__ = [
     "Refused",
     "Said",
     "classes_of",
+    "errors_of",
     "has_word",
+    "name_of",
+    "refused_with",
 ]

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.llm.failure import CallError, Failure
+
+if TYPE_CHECKING:
+    from sluicegate.llm.canonical import Request
+
+HARMLESS: Final[dict[str, tuple[object, ...]]] = {
+    "min_p": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "n": (1,),
+    "verbosity": ("medium",),
+    "store": (False,),
+    "metadata": ({},),
+    "service_tier": ("auto", "default"),
+    "parallel_tools": (True,),
+}
+"""Values of fields that ask for what happens anyway."""
 
 
 class Losses:
@@ -23,6 +43,13 @@ class Losses:
     def field(self, name: str) -> None:
         """Lose a field of `canonical.Request`, by its name there."""
         self.lost.append(self._names.get(name, name))
+
+    def fields(self, request: Request, names: Iterable[str]) -> None:
+        """Lose those of these fields that ask for something that does not happen anyway."""
+        for name in names:
+            value = getattr(request, name)
+            if value is not None and value not in HARMLESS.get(name, ()):
+                self.field(name)
 
     def at(self, path: str) -> None:
         """Lose something by its path in the caller's request: it may be dropped if told to."""

@@ -166,7 +166,7 @@ def test_an_error_ends_the_stream() -> None:
     reader.read(frame(START))
     (event,) = reader.read(frame({"type": "error", "error": {"type": "overloaded_error"}}))
     assert isinstance(event, Failed)
-    assert (event.failure.kind, event.failure.status) == ("overloaded", 529)
+    assert (event.failure.kind, event.failure.status) == ("overloaded", 503)
     assert (reader.read(frame(DONE)), reader.end()) == ((), ())
 
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.llm.dialects.bedrock_converse.failures import (
-    STATUS,
     STREAMED,
     exception_for,
     read_exception,
@@ -16,6 +15,7 @@ from sluicegate.llm.dialects.bedrock_converse.failures import (
     write_failure,
 )
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.statuses import STATUS
 
 
 @given(st.integers(300, 600), st.binary(max_size=60), st.binary(max_size=60))

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.llm.dialects.cohere_chat.failures import (
-    STATUS,
     read_failure,
     read_streamed,
     write_failure,
 )
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.statuses import STATUS
 
 
 @given(st.integers(300, 600), st.binary(max_size=60), st.binary(max_size=60))

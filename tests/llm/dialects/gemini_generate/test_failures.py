@@ -8,8 +8,9 @@ from google.genai import errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.llm.dialects.gemini_generate.failures import STATUSES, read_failure, write_failure
+from sluicegate.llm.dialects.gemini_generate.failures import NAMES, read_failure, write_failure
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.statuses import STATUS
 from support.gemini_sdk import ERRORS, GOLDEN, Sdk
 
 
@@ -27,6 +28,7 @@ def test_the_vendors_errors_are_classified(kind: str) -> None:
 
 def test_the_time_to_wait_is_in_the_details_or_the_head() -> None:
     assert read_failure(*[429], {}, golden("rate_limited")[1]).retry_after_s == 7
+    assert read_failure(429, {b"retry-after": b"3"}, golden("rate_limited")[1]).retry_after_s == 7
     assert read_failure(429, {b"retry-after": b"3"}, b"").retry_after_s == 3
     assert read_failure(429, {b"retry-after": b"soon"}, b"").retry_after_s is None
 
@@ -66,14 +68,14 @@ def test_whatever_comes_is_a_failure(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_each_raises_the_sdks_class_and_reads_as_it_was_written(kind: Any) -> None:
-    status = STATUSES[kind][0]
+    status = STATUS[kind]
     failure = Failure(kind=kind, status=status, message="It broke.", field="a.b", retry_after_s=1.5)
     body = write_failure(failure, "request-1")
     wanted = errors.ClientError if status < 500 else errors.ServerError
     with pytest.raises(wanted) as caught:
         Sdk(body, status=status).ask()
     assert caught.value.code == status
-    assert caught.value.status == STATUSES[kind][1]
+    assert caught.value.status == NAMES[kind]
     assert caught.value.message == "It broke."
     again = read_failure(status, {}, body)
     assert (again.kind, again.field, again.retry_after_s) == (kind, "a.b", 2)

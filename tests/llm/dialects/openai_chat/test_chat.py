@@ -9,10 +9,11 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from sluicegate.llm.dialects import find
-from sluicegate.llm.failure import Failure
+from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.statuses import STATUS
 from support.llm_goldens import SCENARIOS, events_of, golden
 from support.llm_samples import request
-from support.openai_sdk import completion_of, error_of, streamed_of
+from support.openai_sdk import RAISED, completion_of, error_of, streamed_of
 
 NAME = "openai_chat"
 DIALECT = find(NAME)
@@ -69,27 +70,9 @@ def test_the_official_sdk_puts_written_streams_together(scenario: str) -> None:
     assert again.usage == answer.usage
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "error"),
-    [
-        ("invalid_request", 400, openai.BadRequestError),
-        ("unsupported", 400, openai.BadRequestError),
-        ("context_length", 400, openai.BadRequestError),
-        ("authentication", 401, openai.AuthenticationError),
-        ("permission", 403, openai.PermissionDeniedError),
-        ("not_found", 404, openai.NotFoundError),
-        ("conflict", 409, openai.ConflictError),
-        ("rate_limited", 429, openai.RateLimitError),
-        ("quota", 429, openai.RateLimitError),
-        ("server_error", 500, openai.InternalServerError),
-        ("bad_answer", 502, openai.InternalServerError),
-        ("overloaded", 503, openai.InternalServerError),
-        ("timeout", 504, openai.InternalServerError),
-    ],
-)
-def test_the_official_sdk_raises_its_own_exception(
-    kind: Any, status: int, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize(("kind", "error"), RAISED.items())
+def test_the_official_sdk_raises_its_own_exception(kind: Kind, error: type[Exception]) -> None:
+    status = STATUS[kind]
     failure = Failure(kind=kind, status=status, message="It says why.", field="a.b", ours=True)
     raised = error_of(DIALECT.write_failure(failure, "request-1"), status, CALL)
     assert type(raised) is error

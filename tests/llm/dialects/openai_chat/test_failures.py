@@ -6,12 +6,13 @@ from typing import Any, get_args
 import pytest
 
 from sluicegate.llm.dialects.openai_chat.failures import (
-    STATUS,
+    failure_of,
     failure_of_error,
     read_failure,
     write_failure,
 )
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.statuses import STATUS
 
 
 def read(status: int, body: Any, **headers: str) -> Failure:
@@ -69,6 +70,9 @@ def test_an_error_in_a_chunk_may_hold_its_status() -> None:
     assert failure_of_error(b'{"code":429,"message":"x"}').kind == "rate_limited"
     assert failure_of_error(b'{"code":"content_filter"}').kind == "content_filter"
     assert failure_of_error(b'"it broke"').kind == "server_error"
+    assert failure_of_error(b'{"type":"invalid_request_error"}').kind == "invalid_request"
+    assert failure_of({"code": "server_is_overloaded", "message": "x"}).kind == "overloaded"
+    assert failure_of({}).kind == "server_error"
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

@@ -106,10 +106,10 @@ def test_events_that_nobody_knows_are_passed_over() -> None:
 
 
 def test_a_flat_error_is_an_error_as_well() -> None:
-    flat = {"type": "error", "code": "rate_limit_exceeded", "message": "Slow.", "param": None}
+    flat = {"type": "error", "code": "invalid_prompt", "message": "So not.", "param": None}
     failed = events_of(DIALECT, stream(BEGUN, flat))[-1]
     assert isinstance(failed, Failed)
-    assert (failed.failure.kind, failed.failure.message) == ("rate_limited", "Slow.")
+    assert (failed.failure.kind, failed.failure.message) == ("content_filter", "So not.")
 
 
 def test_a_response_that_failed_without_an_error_event_failed() -> None:

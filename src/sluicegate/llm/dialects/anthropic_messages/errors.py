@@ -11,7 +11,6 @@ whole (SENTENCES): a caller's words inside of another sentence are never taken f
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.retry_after import retry_after_s
+from sluicegate.llm.statuses import STATUS, kind_of
 
 TYPES: Final[dict[Kind, str]] = {
     "invalid_request": "invalid_request_error",
@@ -51,34 +52,6 @@ BY_TYPE: Final[dict[str, Kind]] = {
     "timeout_error": "timeout",
     "overloaded_error": "overloaded",
 }
-BY_STATUS: Final[dict[int, Kind]] = {
-    401: "authentication",
-    402: "quota",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "conflict",
-    413: "too_large",
-    429: "rate_limited",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-STATUS: Final[dict[Kind, int]] = {
-    "invalid_request": 400,
-    "context_length": 400,
-    "content_filter": 400,
-    "authentication": 401,
-    "permission": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "too_large": 413,
-    "rate_limited": 429,
-    "quota": 429,
-    "server_error": 500,
-    "overloaded": 529,
-    "timeout": 504,
-}
 SPENT: Final = frozenset(
     {
         "enforced_spend_limit_reached",
@@ -109,7 +82,6 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (
 REFUSED: Final = "the provider refused the gateway's credentials"
 """Said in place of the provider's words, which may hold a part of a key."""
 MAX_MESSAGE: Final = 2000
-REFUSALS: Final = range(400, 500)
 
 
 class ErrorIn(Struct):
@@ -149,7 +121,7 @@ def failure_of(error: ErrorIn, status: int = 0, retry_after: float | None = None
         message = REFUSED
     return Failure(
         kind=kind,
-        status=status if BY_STATUS.get(status) == kind else STATUS[kind],
+        status=STATUS[kind],
         message=message,
         code=code,
         retry_after_s=retry_after,
@@ -159,24 +131,13 @@ def failure_of(error: ErrorIn, status: int = 0, retry_after: float | None = None
 def _kind(error: ErrorIn, code: str | None, status: int) -> Kind:
     if code in SPENT:
         return "quota"
-    kind = BY_TYPE.get(error.type) or BY_STATUS.get(status)
-    if kind is not None:
-        return kind
-    if error.type != "invalid_request_error" and status not in REFUSALS:
-        return "server_error"
-    for sentence, meant in SENTENCES:
-        if sentence.fullmatch(error.message):
-            return meant
-    return "invalid_request"
-
-
-def retry_after_s(headers: Mapping[bytes, bytes]) -> float | None:
-    """Return seconds (RFC 9110, 10.2.3; this API sends no dates); None where it is no number."""
-    try:
-        seconds = float(headers.get(b"retry-after", b""))
-    except ValueError:
-        return None
-    return seconds if seconds >= 0 and math.isfinite(seconds) else None
+    kind = BY_TYPE.get(error.type) or kind_of(status)
+    if kind == "server_error" and error.type == "invalid_request_error":
+        kind = "invalid_request"
+    if kind == "invalid_request":
+        said = (meant for sentence, meant in SENTENCES if sentence.fullmatch(error.message))
+        return next(said, kind)
+    return kind
 
 
 def plain(failure: Failure) -> dict[str, Any]:

@@ -31,19 +31,19 @@ MAX_TEMPERATURE: Final = 1.0
 """Other vendors' go up to 2."""
 MODES: Final = {"auto": "auto", "required": "any", "none": "none"}
 TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
-UNSAID: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
-    ("min_p", (0, 0.0)),
-    ("seed", ()),
-    ("frequency_penalty", (0, 0.0)),
-    ("presence_penalty", (0, 0.0)),
-    ("logit_bias", ({},)),
-    ("logprobs", (False,)),
-    ("top_logprobs", (0,)),
-    ("n", (1,)),
-    ("verbosity", ("medium",)),
-    ("store", (False,)),
+UNSAID: Final = (
+    "min_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "n",
+    "verbosity",
+    "store",
 )
-"""Fields that this API has not, and values of them that ask for what happens anyway."""
+"""Fields that this API has not."""
 
 
 def write_call(request: Request, losses: Losses) -> Outgoing:
@@ -56,10 +56,7 @@ def write_call(request: Request, losses: Losses) -> Outgoing:
     _write_format(request, body, losses)
     _write_sampling(request, body, losses)
     _write_person(request, body, losses)
-    for name, harmless in UNSAID:
-        value = getattr(request, name)
-        if value is not None and value not in harmless:
-            losses.field(name)
+    losses.fields(request, UNSAID)
     if request.cache_key is not None:
         losses.hint("cache_key")
     _write_extras(request, body, losses, own=own)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from sluicegate.llm.failure import Failure, Kind
 from sluicegate.llm.retry_after import retry_after_s as asked_s
+from sluicegate.llm.statuses import REFUSALS, STATUS, kind_of
 
 KINDS: Final[dict[str, Kind]] = {
     "ValidationException": "invalid_request",
@@ -43,41 +44,6 @@ KINDS: Final[dict[str, Kind]] = {
     "RequestExpired": "authentication",
     "SignatureDoesNotMatch": "authentication",
     "UnrecognizedClientException": "authentication",
-}
-BY_STATUS: Final[dict[int, Kind]] = {
-    400: "invalid_request",
-    401: "authentication",
-    402: "quota",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "conflict",
-    413: "too_large",
-    422: "invalid_request",
-    424: "server_error",
-    429: "rate_limited",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-STATUS: Final[dict[Kind, int]] = {
-    "invalid_request": 400,
-    "unsupported": 400,
-    "context_length": 400,
-    "content_filter": 400,
-    "authentication": 401,
-    "permission": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "too_large": 413,
-    "rate_limited": 429,
-    "quota": 429,
-    "server_error": 500,
-    "bad_answer": 502,
-    "overloaded": 503,
-    "unreachable": 503,
-    "unavailable": 503,
-    "timeout": 504,
 }
 CODES: Final[dict[Kind, str]] = {
     "authentication": "UnrecognizedClientException",
@@ -125,12 +91,7 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Fa
     """Classify an answer with an error status. Never raises."""
     plain = _plain(body)
     code = _code(headers, plain)
-    kind = KINDS.get(code) or BY_STATUS.get(
-        status,
-        "server_error" if status >= 500 else "invalid_request",  # noqa: PLR2004 - HTTP
-    )
-    if code == "ModelNotReadyException" and status == 429:  # noqa: PLR2004 - as the model says
-        kind = "overloaded"
+    kind = KINDS.get(code) or kind_of(status)
     return _failure(kind, code, _message(plain), asked_s(headers))
 
 
@@ -153,7 +114,7 @@ def exception_for(failure: Failure) -> str:
     name = code[:1].lower() + code[1:]
     if name in STREAMED:
         return name
-    return "validationException" if failure.status < 500 else "modelStreamErrorException"  # noqa: PLR2004 - HTTP
+    return "validationException" if failure.status in REFUSALS else "modelStreamErrorException"
 
 
 def _failure(kind: Kind, code: str, message: str, retry_after_s: float | None) -> Failure:

@@ -44,21 +44,21 @@ OWN: Final = frozenset(
         "additionalModelResponseFieldPaths",
     }
 )
-UNSAID: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
-    ("min_p", (0,)),
-    ("seed", ()),
-    ("frequency_penalty", (0,)),
-    ("presence_penalty", (0,)),
-    ("logit_bias", ({},)),
-    ("logprobs", (False,)),
-    ("top_logprobs", (0,)),
-    ("n", (1,)),
-    ("verbosity", ("medium",)),
-    ("store", (False,)),
-    ("user", ()),
-    ("parallel_tools", (True,)),
+UNSAID: Final = (
+    "min_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "n",
+    "verbosity",
+    "store",
+    "user",
+    "parallel_tools",
 )
-"""Fields that Converse has not, and values of them that ask for what happens anyway."""
+"""Fields that Converse has not."""
 
 SAID_ALIKE: Final = frozenset({wire.NAME, "anthropic_messages"})
 """Dialects whose callers say how much to think in the model's own words."""
@@ -171,10 +171,7 @@ def _rest(request: canonical.Request, body: dict[str, Any], losses: Losses) -> N
         body["requestMetadata"] = request.metadata
     elif request.metadata:
         losses.field("metadata")
-    for name, harmless in UNSAID:
-        value = getattr(request, name)
-        if value is not None and value not in harmless:
-            losses.field(name)
+    losses.fields(request, UNSAID)
     if request.cache_key is not None:
         losses.hint("cache_key")
 

@@ -14,44 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.llm.failure import Failure, Kind
 from sluicegate.llm.retry_after import retry_after_s
+from sluicegate.llm.statuses import STATUS, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS: Final[dict[int, Kind]] = {
-    400: "invalid_request",
-    401: "authentication",
-    402: "quota",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "conflict",
-    413: "too_large",
-    422: "invalid_request",
-    429: "rate_limited",
-    498: "authentication",
-    499: "timeout",
-    501: "unsupported",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-STATUS: Final[dict[Kind, int]] = {
-    "invalid_request": 400,
-    "unsupported": 400,
-    "context_length": 400,
-    "content_filter": 400,
-    "authentication": 401,
-    "permission": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "too_large": 413,
-    "rate_limited": 429,
-    "quota": 429,
-    "server_error": 500,
-    "overloaded": 503,
-    "timeout": 504,
-}
 TOO_LONG: Final = "too many tokens:"
 BLOCKED: Final = ("blocked input:", "blocked output:")
 UNQUOTED: Final[dict[Kind, str]] = {
@@ -63,8 +30,7 @@ UNQUOTED: Final[dict[Kind, str]] = {
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Failure:
     """Classify an answer with an error status. Never raises."""
     message = _message(body)
-    server = status >= 500  # noqa: PLR2004 - HTTP
-    kind = KINDS.get(status, "server_error" if server else "invalid_request")
+    kind = kind_of(status)
     if kind == "invalid_request" and message.startswith(TOO_LONG):
         kind = "context_length"
     elif status in (400, 498) and message.startswith(BLOCKED):

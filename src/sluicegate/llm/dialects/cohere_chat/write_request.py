@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 ENCODER: Final = msgspec.json.Encoder()
 
-UNSAID: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
-    ("min_p", (0,)),
-    ("logit_bias", ({},)),
-    ("top_logprobs", (0,)),
-    ("n", (1,)),
-    ("verbosity", ("medium",)),
-    ("store", (False,)),
-    ("user", ()),
-    ("metadata", ({},)),
-    ("service_tier", ("auto", "default")),
-    ("parallel_tools", (True,)),
+UNSAID: Final = (
+    "min_p",
+    "logit_bias",
+    "top_logprobs",
+    "n",
+    "verbosity",
+    "store",
+    "user",
+    "metadata",
+    "service_tier",
+    "parallel_tools",
 )
-"""Fields that Cohere has not, and values of them that ask for what happens anyway."""
+"""Fields that Cohere has not."""
 
 
 def write_request(request: canonical.Request, losses: Losses) -> Outgoing:
@@ -57,10 +57,7 @@ def write_request(request: canonical.Request, losses: Losses) -> Outgoing:
     }
     body = {name: value for name, value in said.items() if value is not None}
     _tools(request, body, losses)
-    for name, harmless in UNSAID:
-        value = getattr(request, name)
-        if value is not None and value not in harmless:
-            losses.field(name)
+    losses.fields(request, UNSAID)
     if request.cache_key is not None:
         losses.hint("cache_key")
     for name, value in request.extras.items():

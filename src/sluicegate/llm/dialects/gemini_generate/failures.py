@@ -21,6 +21,8 @@ from typing import Any, Final, cast, get_args
 import msgspec
 
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.retry_after import retry_after_s
+from sluicegate.llm.statuses import STATUS, kind_of
 
 DOMAIN: Final = "sluicegate"
 TYPE: Final = "type.googleapis.com/google.rpc."
@@ -34,26 +36,26 @@ TOO_MANY_TOKENS: Final = re.compile(
 """Gemini API and Vertex AI (python-genai 2050; gemini-cli 4231, 19727)."""
 DELAY: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
-STATUSES: Final[dict[Kind, tuple[int, str]]] = {
-    "invalid_request": (400, "INVALID_ARGUMENT"),
-    "unsupported": (400, "INVALID_ARGUMENT"),
-    "context_length": (400, "INVALID_ARGUMENT"),
-    "content_filter": (400, "INVALID_ARGUMENT"),
-    "authentication": (401, "UNAUTHENTICATED"),
-    "permission": (403, "PERMISSION_DENIED"),
-    "not_found": (404, "NOT_FOUND"),
-    "conflict": (409, "ABORTED"),
-    "too_large": (413, "INVALID_ARGUMENT"),
-    "rate_limited": (429, "RESOURCE_EXHAUSTED"),
-    "quota": (429, "RESOURCE_EXHAUSTED"),
-    "server_error": (500, "INTERNAL"),
-    "bad_answer": (502, "INTERNAL"),
-    "overloaded": (503, "UNAVAILABLE"),
-    "unreachable": (503, "UNAVAILABLE"),
-    "unavailable": (503, "UNAVAILABLE"),
-    "timeout": (504, "DEADLINE_EXCEEDED"),
+NAMES: Final[dict[Kind, str]] = {
+    "invalid_request": "INVALID_ARGUMENT",
+    "unsupported": "INVALID_ARGUMENT",
+    "context_length": "INVALID_ARGUMENT",
+    "content_filter": "INVALID_ARGUMENT",
+    "authentication": "UNAUTHENTICATED",
+    "permission": "PERMISSION_DENIED",
+    "not_found": "NOT_FOUND",
+    "conflict": "ABORTED",
+    "too_large": "INVALID_ARGUMENT",
+    "rate_limited": "RESOURCE_EXHAUSTED",
+    "quota": "RESOURCE_EXHAUSTED",
+    "server_error": "INTERNAL",
+    "bad_answer": "INTERNAL",
+    "overloaded": "UNAVAILABLE",
+    "unreachable": "UNAVAILABLE",
+    "unavailable": "UNAVAILABLE",
+    "timeout": "DEADLINE_EXCEEDED",
 }
-"""What the caller gets (google.rpc.Code and its mapping to HTTP)."""
+"""What the caller gets (google.rpc.Code)."""
 BY_NAME: Final[dict[str, Kind]] = {
     "INVALID_ARGUMENT": "invalid_request",
     "FAILED_PRECONDITION": "permission",  # no billing, or not in this country
@@ -71,18 +73,6 @@ BY_NAME: Final[dict[str, Kind]] = {
     "UNIMPLEMENTED": "unsupported",
     "UNAVAILABLE": "overloaded",
     "DEADLINE_EXCEEDED": "timeout",
-}
-BY_STATUS: Final[dict[int, Kind]] = {
-    401: "authentication",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "conflict",
-    413: "too_large",
-    429: "rate_limited",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
 }
 BY_REASON: Final[dict[str, Kind]] = {
     "API_KEY_INVALID": "authentication",
@@ -129,11 +119,13 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Fa
     return failure_of(
         error if isinstance(error, dict) else {},
         status=status,
-        retry_after=headers.get(b"retry-after", b""),
+        retry_after=retry_after_s(headers),
     )
 
 
-def failure_of(error: dict[str, Any], *, status: int = 0, retry_after: bytes = b"") -> Failure:
+def failure_of(
+    error: dict[str, Any], *, status: int = 0, retry_after: float | None = None
+) -> Failure:
     """Classify an `error`; in a stream its code is the status. Never raises."""
     code = error.get("code")
     if not status and isinstance(code, int):
@@ -146,16 +138,14 @@ def failure_of(error: dict[str, Any], *, status: int = 0, retry_after: bytes = b
     if kind not in QUOTED or not message:
         message = MESSAGES.get(kind, "the provider failed")
     delay = _delay(details)
-    if delay is None and re.fullmatch(rb"\d{1,9}", retry_after):
-        delay = float(retry_after)
     reasons = [reason for reason, _ in _reasons(details)]
     return Failure(
         kind=kind,
-        status=STATUSES[kind][0],
+        status=STATUS[kind],
         message=message[:MAX_MESSAGE_CHARACTERS],
         code=reasons[0] if reasons else (name if isinstance(name, str) else None),
         field=_field(details),
-        retry_after_s=delay,
+        retry_after_s=retry_after if delay is None else delay,
     )
 
 
@@ -166,16 +156,12 @@ def _kind(status: int, name: str, message: str, details: list[dict[str, Any]]) -
         if reason in BY_REASON:
             kind = BY_REASON[reason]
             return "quota" if kind == "rate_limited" and _daily(details) else kind
-    kind = BY_STATUS.get(status) or BY_NAME.get(name) or _by_class(status)
+    kind = BY_NAME.get(name) or kind_of(status)
     if kind == "invalid_request" and TOO_MANY_TOKENS.fullmatch(message):
         return "context_length"
     if kind == "rate_limited" and _daily(details):
         return "quota"
     return kind
-
-
-def _by_class(status: int) -> Kind:
-    return "invalid_request" if 400 <= status < 500 else "server_error"  # noqa: PLR2004 - HTTP
 
 
 def _list(value: object) -> list[Any]:
@@ -230,7 +216,6 @@ def _field(details: list[dict[str, Any]]) -> str | None:
 
 def plain_failure(failure: Failure, request_id: str = "") -> dict[str, Any]:
     """Return the body of an error as plain data."""
-    code, name = STATUSES[failure.kind]
     details: list[dict[str, Any]] = [
         {"@type": f"{TYPE}ErrorInfo", "reason": failure.kind.upper(), "domain": DOMAIN}
     ]
@@ -244,9 +229,9 @@ def plain_failure(failure: Failure, request_id: str = "") -> dict[str, Any]:
         details.append({"@type": f"{TYPE}RequestInfo", "requestId": request_id})
     return {
         "error": {
-            "code": failure.status or code,
+            "code": failure.status,
             "message": failure.message,
-            "status": name,
+            "status": NAMES[failure.kind],
             "details": details,
         }
     }

@@ -1,7 +1,8 @@
-"""Errors of OpenAI and of those who speak its dialects.
+"""Errors of OpenAI and of those who speak its dialects, for `openai_responses` as well.
 
 OpenAI: `{"error": {message, type, param, code}}` (types/shared/error_object.py); its codes are
-those of platform.openai.com, "Error codes", and of Azure, "Content filtering" (`innererror.code`).
+those of platform.openai.com, "Error codes", of a response that failed
+(types/responses/response_error.py), and of Azure, "Content filtering" (`innererror.code`).
 Mistral and older vLLM leave the outer object out, Google's OpenAI form puts it into a list, FastAPI
 servers say `detail`, Hugging Face and Ollama may say `{"error": "text"}`.
 
@@ -18,6 +19,7 @@ import msgspec
 
 from sluicegate.llm.failure import Failure, Kind
 from sluicegate.llm.retry_after import retry_after_s
+from sluicegate.llm.statuses import ERRORS, STATUS, kind_of
 
 MAX_TEXT: Final = 2000
 """Characters of a provider's message: enough for the longest that OpenAI says of a schema."""
@@ -29,12 +31,18 @@ KINDS: Final[dict[str, Kind]] = {
     "content_policy_violation": "content_filter",
     "ResponsibleAIPolicyViolation": "content_filter",
     "moderation_blocked": "content_filter",
+    "image_content_policy_violation": "content_filter",
+    "bio_policy": "content_filter",
+    "misalignment_policy_violation": "content_filter",
+    "invalid_prompt": "content_filter",
     "insufficient_quota": "quota",
     "billing_hard_limit_reached": "quota",
     "billing_not_active": "quota",
     "rate_limit_exceeded": "rate_limited",
     "rate_limit_error": "rate_limited",
     "rate_limited": "rate_limited",
+    "tokens": "rate_limited",
+    "requests": "rate_limited",
     "invalid_api_key": "authentication",
     "authentication_error": "authentication",
     "permission_error": "permission",
@@ -43,7 +51,12 @@ KINDS: Final[dict[str, Kind]] = {
     "overloaded": "overloaded",
     "overloaded_error": "overloaded",
     "server_overloaded": "overloaded",
+    "server_is_overloaded": "overloaded",
     "service_unavailable": "overloaded",
+    "service_unavailable_error": "overloaded",
+    "slow_down": "overloaded",
+    "unsupported_parameter": "unsupported",
+    "unsupported_value": "unsupported",
     "exceed_context_size_error": "context_length",
     "bad_answer": "bad_answer",
     "unreachable": "unreachable",
@@ -53,45 +66,19 @@ KINDS: Final[dict[str, Kind]] = {
 """By `code`, `innererror.code` or `type`. `exceed_context_size_error` is llama.cpp's server,
 what follows it is another gateway's like this one."""
 
-BY_STATUS: Final[dict[int, Kind]] = {
-    400: "invalid_request",
-    401: "authentication",
-    402: "quota",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    409: "conflict",
-    413: "too_large",
-    422: "invalid_request",
-    429: "rate_limited",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-STATUS: Final[dict[Kind, int]] = {
-    "invalid_request": 400,
-    "unsupported": 400,
-    "context_length": 400,
-    "content_filter": 400,
-    "authentication": 401,
-    "permission": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "too_large": 413,
-    "rate_limited": 429,
-    "quota": 429,
-    "server_error": 500,
-    "bad_answer": 502,
-    "overloaded": 503,
-    "unreachable": 503,
-    "unavailable": 503,
-    "timeout": 504,
-}
 SAYABLE: Final[frozenset[Kind]] = frozenset(
-    {"invalid_request", "context_length", "content_filter", "conflict", "too_large"}
+    {
+        "invalid_request",
+        "unsupported",
+        "context_length",
+        "content_filter",
+        "conflict",
+        "too_large",
+    }
 )
 PLAIN: Final[dict[Kind, str]] = {
     "invalid_request": "the provider refused the request",
+    "unsupported": "the provider has no way to do this",
     "context_length": "the request is too long for the model",
     "content_filter": "the provider's filter refused the request",
     "authentication": "the provider refused the gateway's credentials",
@@ -126,12 +113,18 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Fa
 
 
 def failure_of_error(error: bytes) -> Failure:
-    """Classify the `error` of a chunk; it may hold its status as its code, as OpenRouter has it."""
+    """Classify the `error` of a chunk."""
     found = _plain(error)
-    inner = found if isinstance(found, dict) else {"message": found}
-    code = inner.get("code")
-    status = code if isinstance(code, int) and code in BY_STATUS else 500
-    return _failure(status, inner, None)
+    return failure_of(found if isinstance(found, dict) else {"message": found})
+
+
+def failure_of(error: dict[str, Any]) -> Failure:
+    """Classify an error without a status. It may hold that as its code, as OpenRouter has it."""
+    code = error.get("code")
+    status = code if isinstance(code, int) and code in ERRORS else 0
+    if not status and error.get("type") == "invalid_request_error":
+        status = 400
+    return _failure(status, error, None)
 
 
 def write_failure(failure: Failure, request_id: str) -> bytes:
@@ -178,7 +171,7 @@ def _failure(status: int, error: dict[str, Any], retry: float | None) -> Failure
     ]
     kind = next((KINDS[word] for word in words if isinstance(word, str) and word in KINDS), None)
     if kind is None:
-        kind = BY_STATUS.get(status) or ("invalid_request" if status < 500 else "server_error")  # noqa: PLR2004 - the classes of RFC 9110
+        kind = kind_of(status)
     message = error.get("message", error.get("detail"))
     said = kind in SAYABLE and isinstance(message, str) and message != ""
     code, field = error.get("code"), error.get("param")
