@@ -86,8 +86,10 @@ class Embedded:
         failures = 0
         while True:
             began = self._clock.monotonic()
-            status = None if self._process is None else await self._process.wait()
-            self._log.error("the embedded Valkey ended; its counts are lost", exit_status=status)
+            if self._process is not None:  # else it could not be started, which was said
+                status = await self._process.wait()
+                message = "the embedded Valkey ended; its counts are lost"
+                self._log.error(message, exit_status=status)
             if self._clock.monotonic() - began >= HEALTHY_S:
                 failures = 0
             await self._clock.sleep(restart_delay(failures))
