@@ -37,6 +37,6 @@ def test_framing_and_reader_are_new_ones_for_every_stream(name: str) -> None:
 
 
 def test_what_is_not_said_of_a_call_is_nothing() -> None:
-    assert Incoming(b"{}") == Incoming(b"{}", {}, "", False)
+    assert Incoming(b"{}") == Incoming(b"{}", "", False)
     assert Outgoing(b"{}").headers == ()
     assert Frame(b": ping\n\n", "", b"").data == b""

@@ -6,7 +6,7 @@ from math import inf
 import pytest
 from structlog.testing import capture_logs
 
-from sluicegate.wire.deadlines import Deadlines
+from sluicegate.wire.deadlines import AT_LEAST_S, Deadlines, within
 from support.mock_clock import MockClock
 
 
@@ -141,3 +141,22 @@ def test_after_stop_nothing_fires_until_started_again(
     deadlines.start()
     clock.advance(0.1)
     assert len(thing.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("bound_s", "until", "left_s"),
+    [
+        (3.0, inf, 3.0),
+        (0.0, inf, 0.0),
+        (3.0, 101.0, 1.0),
+        (3.0, 110.0, 3.0),
+        (0.0, 110.0, 10.0),
+        (3.0, 99.0, AT_LEAST_S),
+    ],
+)
+def test_a_bound_ends_with_the_time_that_is_left(
+    bound_s: float, until: float, left_s: float
+) -> None:
+    clock = MockClock()
+    clock.advance(100.0 - clock.monotonic())
+    assert within(bound_s, until, clock) == pytest.approx(left_s)

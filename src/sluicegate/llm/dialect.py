@@ -65,7 +65,6 @@ class Incoming(NamedTuple):
     """
 
     body: bytes
-    headers: Mapping[bytes, bytes] = {}
     model: str = ""
     stream: bool = False
 

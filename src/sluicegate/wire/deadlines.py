@@ -20,6 +20,18 @@ TICK_S: Final = 0.1
 """How late a deadline may be noticed, seconds. 10 000 connections cost 0.3 ms a tick."""
 
 
+AT_LEAST_S: Final = 0.001
+"""Of a bound when all time is used up: 0 would be no bound."""
+
+
+def within(bound_s: float, until: float, clock: Clock) -> float:
+    """Return how much of a bound is left before `until` (monotonic), in seconds; 0 for no bound."""
+    if until == inf:
+        return bound_s
+    left_s = max(until - clock.monotonic(), AT_LEAST_S)
+    return min(bound_s, left_s) if bound_s else left_s
+
+
 class Watched(Protocol):
     """Something with a deadline, in monotonic seconds; `math.inf` for none."""
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sluicegate.journey.authenticate.restriction import (
     MOST_REMEMBERED,
     NEVER_US,
-    NamePattern,
     Restriction,
     restriction_of,
 )
 from sluicegate.model.consumer import Key
+from sluicegate.model.name_pattern import NamePattern
 from sluicegate.model.resource import FieldFault
 from sluicegate.model.units import convert
 from support.exchanges import exchange

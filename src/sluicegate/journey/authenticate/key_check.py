@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from sluicegate.errors import FORBIDDEN, UNAUTHENTICATED
+from sluicegate.llm.endpoint import GOOGLE_KEY
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange, Request
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from sluicegate.journey.authenticate.restriction import Restriction
     from sluicegate.policy import Onward
 
-GOOGLE_HEADER: Final = b"x-goog-api-key"
 GOOGLE_QUERY: Final = b"key"
 Challenges = tuple[tuple[bytes, bytes], ...]
 
@@ -114,9 +114,9 @@ def _take_as_google(request: Request) -> list[bytes]:
 
     `x-goog-api-key`: google-genai, `_api_client.py`; the parameter `key`: Google's REST reference.
     """
-    shown = request.headers.get_all(GOOGLE_HEADER)
+    shown = request.headers.get_all(GOOGLE_KEY)
     if shown:
-        request.headers.remove(GOOGLE_HEADER)
+        request.headers.remove(GOOGLE_KEY)
     if request.query:
         shown = [*shown, *_take_from_query(request, GOOGLE_QUERY)]
     return shown

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sluicegate.journey.screen.networks import Network
     from sluicegate.model.consumer import Key
 
-__all__ = ["NamePattern", "Restriction", "restriction_of"]
 
 MOST_REMEMBERED: Final = 256
 """Addresses of one key whose verdict is kept: reading one costs more than all the rest."""

@@ -21,6 +21,7 @@ from sluicegate.exchange import Response
 from sluicegate.journey.dispatch.judgement import Judgement
 from sluicegate.journey.dispatch.request_head import head_of
 from sluicegate.journey.dispatch.retry_after import seconds_of
+from sluicegate.wire.deadlines import within
 from sluicegate.wire.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ class Attempt:
 
     async def _connect(self) -> ClientConnection:
         """Make a connection. Raises what `lose` was told, should that come first."""
-        connect_s = self._call.time_to_connect(self._call.destination.timeouts.connect)
+        call = self._call
+        bound_s = call.destination.timeouts.connect
+        connect_s = within(bound_s, call.until, call.exchange.clock)
         task: asyncio.Task[None] | None = asyncio.current_task()
         self._connecting = task
         try:

@@ -39,8 +39,6 @@ STALE: Final = "stale"
 That says nothing of the target: the next attempt begins at once, and may be at the same one.
 """
 NEVER: Final = float("inf")
-AT_LEAST_S: Final = 0.001
-"""For a connection when all time is used up: 0 would be no bound."""
 AWAY: Final = 503
 AGAIN = ((b"retry-after", b"1"),)
 """Nothing has reached a target, so coming again does no harm: probes look twice a second."""
@@ -119,13 +117,6 @@ class Call:
         after = str(self.service.ward.retry_after()).encode()
         detail = "no target of the service takes requests"
         return Refused(UNAVAILABLE, detail, ((b"retry-after", after),))
-
-    def time_to_connect(self, connect_s: float) -> float:
-        """Return the bound for a connection, in seconds; 0 for none."""
-        if self.until == NEVER:
-            return connect_s
-        left_s = max(self.until - self.exchange.clock.monotonic(), AT_LEAST_S)
-        return min(connect_s, left_s) if connect_s else left_s
 
     def answered(self) -> None:
         """Take notice that a response has begun, or that nothing more will be tried."""

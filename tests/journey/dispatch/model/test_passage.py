@@ -212,7 +212,7 @@ def translated(
     body = golden(caller, f"{scenario}.request.json")
     made = call(body, caller)
     dialect = find(caller)
-    request, _ = dialect.read_request(Incoming(body, {}, "asked", stream=False))
+    request, _ = dialect.read_request(Incoming(body, "asked", stream=False))
     if change is not None:
         change(request)
     writer = dialect.writer(request)

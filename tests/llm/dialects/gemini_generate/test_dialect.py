@@ -29,13 +29,3 @@ def test_the_sdk_streams_with_frames() -> None:
 def test_it_is_found_by_its_name() -> None:
     assert dialects.find("gemini_generate") is DIALECT
     assert DIALECT.name == "gemini_generate"
-
-
-def test_a_stream_without_frames_is_read_by_the_same_reader() -> None:
-    frames = DIALECT.framing().feed((GOLDEN / "reasoning.stream").read_bytes())
-    array = b"[" + b"\n,\r\n".join(frame.data for frame in frames) + b"\n]"
-    reader, other = DIALECT.reader(), DIALECT.reader()
-    framing = DIALECT.array_framing()
-    said = [event for frame in framing.feed(array) for event in reader.read(frame)]
-    assert said == [event for frame in frames for event in other.read(frame)]
-    assert framing.rest == 0

@@ -22,6 +22,7 @@ from sluicegate.journey.dispatch.model.sending import written
 from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
 from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
 from sluicegate.upstream.sent_whole import SentWhole
+from sluicegate.wire.deadlines import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +183,8 @@ class ModelAttempt(SentWhole):
                 if connection.any_bytes:
                     raise
         # A kept connection that was dead says nothing of the provider (RFC 9112, 9.3.1).
-        connection = await link.pool.connect(calling.time_to_connect(link.timeouts.connect))
+        connect_s = within(link.timeouts.connect, calling.until, exchange.clock)
+        connection = await link.pool.connect(connect_s)
         return await self._send(connection, head, body)
 
     async def _send(self, connection: ClientConnection, head: bytes, body: bytes) -> Failure | None:
@@ -196,7 +198,9 @@ class ModelAttempt(SentWhole):
             self, one, timeouts, self.until, head_only=False, whole=True, chunked=False
         )
         if self._stream:
-            self.deadline = min(self.until, calling.deadlines.now + calling.first_token_s(link))
+            self.deadline = min(
+                self.until, calling.deadlines.now + (link.timeouts.first_byte or NEVER)
+            )
             calling.deadlines.watch(self)
         return await self._first
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from sluicegate.upstream.provider_link import ProviderLink
 
 NEVER: Final = float("inf")
-AT_LEAST_S: Final = 0.001
 JSON: Final = b"application/json"
 MOST_NAMED: Final = 1024
 """Characters of what a caller has named, in a header of the answer."""
@@ -267,17 +266,6 @@ class Calling:
         if not forwards:
             return ()
         return [field for field in self.exchange.request.headers if field[0] in forwards]
-
-    def first_token_s(self, link: ProviderLink) -> float:
-        """Return how long the first token may take, seconds."""
-        return link.timeouts.first_byte or NEVER
-
-    def time_to_connect(self, connect_s: float) -> float:
-        """Return the bound for a connection, in seconds; 0 for none."""
-        if self.until == NEVER:
-            return connect_s
-        left_s = max(self.until - self.exchange.clock.monotonic(), AT_LEAST_S)
-        return min(connect_s, left_s) if connect_s else left_s
 
     def head(self, attempt: ModelAttempt, media: bytes) -> Headers:
         """Return the head of the answer that counts; `media` of a stream, "" for JSON."""

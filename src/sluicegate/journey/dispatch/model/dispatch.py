@@ -20,6 +20,7 @@ from sluicegate.journey.dispatch.model.sealing import (
     ObjectSealing,
     check_names,
     maker,
+    named,
     no_object,
 )
 from sluicegate.llm.dialect import Incoming
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from sluicegate.wire.deadlines import Deadlines
 
 FLAG: Final = msgspec.json.Decoder(bool | None)
-PREVIOUS: Final = msgspec.json.Decoder(str | None)
 IDS: Final = {"openai_chat": "chatcmpl-", "openai_responses": "resp_", "anthropic_messages": "msg_"}
 """How ids of answers begin in a dialect, for answers of providers that give none."""
 MOST_TOKENS: Final = 1_000_000_000
@@ -153,7 +153,7 @@ class ModelDispatch:
     def _read(self, call: ModelCall, caller: Dialect, *, drop: bool) -> Request:
         """Read the call, once. Raises CallError."""
         if call.request is None:
-            incoming = Incoming(call.body, {}, call.asked, call.stream)
+            incoming = Incoming(call.body, call.asked, call.stream)
             call.request, dropped = caller.read_request(incoming, drop=drop)
             call.unknown += dropped
         return call.request
@@ -175,11 +175,10 @@ class ModelDispatch:
         if call.endpoint.dialect == "openai_responses":
             check_names(call)
         excluded: set[Deployment] = set()
-        named = None if call.overrides is None else call.overrides.deployment
-        if named is not None:
-            excluded |= {each for each in pool.deployments if each.name != named}
-        raw = call.fields.get(GOES_ON)
-        previous = _text(raw) if raw is not None and bound(call) else None
+        only = None if call.overrides is None else call.overrides.deployment
+        if only is not None:
+            excluded |= {each for each in pool.deployments if each.name != only}
+        previous = named(call) if bound(call) else None
         if previous is not None:
             links = {each.link.name: each.link for each in pool.deployments}
             made = maker(previous, exchange.consumer_name or "", links.values())
@@ -276,11 +275,3 @@ def keeps(call: ModelCall) -> bool:
 def bound(call: ModelCall) -> bool:
     """Whether a call makes an object that is kept, or goes on with one."""
     return keeps(call) or (call.endpoint.dialect in KEEPS and GOES_ON in call.fields)
-
-
-def _text(raw: msgspec.Raw) -> str | None:
-    try:
-        text: str | None = PREVIOUS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return text

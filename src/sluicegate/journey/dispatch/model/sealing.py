@@ -69,8 +69,7 @@ class ObjectSealing:
 
     def goes_on(self, call: ModelCall) -> str | None:
         """Return the provider's own id of what a call goes on with. Raises CallError."""
-        raw = call.fields.get(GOES_ON)
-        sealed = None if raw is None else _text(raw)
+        sealed = named(call)
         if sealed is None:
             return None
         bare = opened(sealed, self._owner, self._link)
@@ -102,13 +101,25 @@ class _Item(msgspec.Struct):
 ITEMS: Final = msgspec.json.Decoder(list[_Item])
 
 
+def named(call: ModelCall) -> str | None:
+    """Return the id of the object that a call goes on with, as the caller has it."""
+    raw = call.fields.get(GOES_ON)
+    if raw is None:
+        return None
+    try:
+        text: str | None = TEXT.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return text
+
+
 def check_names(call: ModelCall) -> None:
     """Look whether a call names what the provider keeps for its account, whoever has made it.
 
     Raises CallError: conversations, and items that are named instead of said.
     """
-    named = call.fields.get(CONVERSATION)
-    if named is not None and bytes(named) != b"null":
+    conversation = call.fields.get(CONVERSATION)
+    if conversation is not None and bytes(conversation) != b"null":
         raise CallError(unbound(CONVERSATION, "conversations"))
     said = call.fields.get("input")
     if said is None or bytes(memoryview(said)[:1]) != b"[":
@@ -182,14 +193,6 @@ def no_object(id_: str, field: str | None = None) -> Failure:
 def _seal(id_: str, owner: str, link: ProviderLink) -> str:
     mac = link.mac(f"object\0{link.name}\0{owner}\0{id_}".encode())
     return mac[:SEAL]
-
-
-def _text(raw: msgspec.Raw) -> str | None:
-    try:
-        text: str | None = TEXT.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return text
 
 
 def _owned(raw: msgspec.Raw | None, owner: str) -> bytes:

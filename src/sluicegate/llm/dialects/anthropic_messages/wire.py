@@ -316,7 +316,6 @@ NATIVE: Final = (
     "thread",
 )
 """Fields that only this API has: they travel as `extras` under their own names."""
-NATIVE_PATHS: Final = frozenset({*NATIVE, "output_config.task_budget", "thinking"})
 TOOL_NATIVE: Final = ("allowed_callers", "defer_loading", "input_examples")
 CALL: Final = msgspec.json.Decoder(Call)
 FUNCTION_TOOL: Final = msgspec.json.Decoder(FunctionTool)

@@ -16,7 +16,6 @@ from sluicegate.llm.dialects.gemini_generate.signatures import FAMILY
 from sluicegate.llm.dialects.gemini_generate.stream_reader import GeminiStreamReader
 from sluicegate.llm.dialects.gemini_generate.stream_writer import GeminiStreamWriter
 from sluicegate.llm.dialects.gemini_generate.words import FIELDS
-from sluicegate.llm.framing.json_array import JsonArrayFraming
 from sluicegate.llm.framing.sse import SseFraming
 
 if TYPE_CHECKING:
@@ -29,23 +28,18 @@ if TYPE_CHECKING:
 class GeminiGenerate:
     """`:generateContent` and `:streamGenerateContent`.
 
-    A stream without `alt=sse` is a JSON array: `array_framing`, `array_writer` and `array_type` are
-    for that what `framing`, `writer` and `stream_type` are for frames.
+    Callers get a stream without `alt=sse` as a JSON array, by `array_writer`; providers are always
+    asked for frames.
     """
 
     name = "gemini_generate"
     family = FAMILY
     names: Mapping[str, str] = FIELDS
     stream_type = b"text/event-stream"
-    array_type = b"application/json"
 
     def framing(self) -> Framing:
         """Return what cuts a provider's stream."""
         return SseFraming()
-
-    def array_framing(self) -> Framing:
-        """Return what cuts a stream without `alt=sse`."""
-        return JsonArrayFraming()
 
     def read_request(self, incoming: Incoming, *, drop: bool = False) -> tuple[Request, list[str]]:
         """Read a call. Raises CallError."""
