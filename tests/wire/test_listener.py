@@ -459,3 +459,23 @@ def test_a_peer_that_only_connects_is_no_event() -> None:
         assert logs == []
 
     run(scenario())
+
+
+def test_a_connection_that_nobody_came_to_serve_is_closed() -> None:
+    def stillborn(loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, **more)
+        task.cancel()
+        return task
+
+    async def scenario() -> None:
+        async with listening("127.0.0.1", proxy_protocol=True) as port:
+            reader, writer = await asyncio.open_connection(*port.address[:2])
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(stillborn)
+            writer.write(V1)
+            assert await reader.read() == b""
+            loop.set_task_factory(None)
+            writer.close()
+            await writer.wait_closed()
+
+    run(scenario())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import socket
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,12 @@ class Listener:
         self._greetings.discard(greeting)
         task = asyncio.get_running_loop().create_task(self._connect(greeting, header))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(functools.partial(self._ended, greeting))
+
+    def _ended(self, greeting: _Greeting, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():  # before it began, perhaps: then nobody else has the connection
+            greeting.socket.close()
 
     async def _connect(self, greeting: _Greeting, header: Header) -> None:
         introduced = self._trusted.introduced
