@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sluicegate.errors import ConfigError
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
 from sluicegate.journey.limit.algorithms.leased import Leased
 from sluicegate.journey.limit.algorithms.slots import Slots
+from sluicegate.journey.limit.algorithms.spending import Spending
+from sluicegate.model.ledger import Entry
 from sluicegate.settings import StateTls
 from sluicegate.state.contract import Ask, Group, Limit
+from sluicegate.state.redis.commands import number
 from support.certificates import Authority
 from support.counting import HOUR_US, Counting, counting
 from support.valkey import PASSWORD, USER, TlsValkey, tls_server
@@ -23,11 +27,13 @@ NARROW, STRANGER = "narrow", "stranger"
 NEEDED = (
     "+hello +ping +client|setname +evalsha +eval +time +get +set +getdel +pexpire +pttl"
     " +zadd +zcount +zrange +zrem +zremrangebyscore +zscore"
+    " +hset +hget +hdel +hlen +exists +incrby +xadd +xlen"
 )
 """All that the gateway and its scripts do. A server that is new to it needs `+@connection`
 `+@scripting +@read +@write +time`, which stays enough when scripts change."""
 TOKENS = Group("tokens", [Limit("fixed-3600", FixedWindow(1000, HOUR_US))], settles=True)
 LENT = Group("lent", [Limit("leased-3600", Leased(FixedWindow(1000, HOUR_US), 100))])
+BUDGET = Group("budget", [Limit("spending-month", Spending(100, 0, (50,)))], settles=True)
 AT_ONCE = Group("at-once", [Limit("slots", Slots(2, 30_000_000))])
 
 
@@ -78,6 +84,23 @@ def test_over_tls_an_acl_user_counts(server: TlsValkey) -> None:
 def test_a_user_with_no_rights_but_the_needed_ones_counts(server: TlsValkey) -> None:
     with counting(server.url, **settings(server, username=NARROW)) as state:
         does_all(state)
+
+
+def test_a_user_with_no_rights_but_the_needed_ones_spends(server: TlsValkey) -> None:
+    ask = Ask(BUDGET, "ada", 60)
+    line = msgspec.msgpack.encode(Entry(id="t1"))
+    with server.client() as client:
+        counts = ["spending-month", [2**51, 0, 0]]
+        client.set("sg:{ledger}budget\x1fada", msgspec.msgpack.encode(counts))
+    with counting(server.url, **settings(server, username=NARROW)) as state:
+        assert state.call(state.state.take([ask], "t1", line, 60_000)).admitted
+        state.call(state.state.refresh([(ask, "t1")]))
+        state.call(state.state.settle([ask], "t1", [55], line, 55))
+        assert state.call(state.state.take([ask], "t2", line, 0)).outcomes[0].remaining == 45
+        state.call(state.state.append([(None, line)]))
+    with counting(server.url, **settings(server, username=NARROW)) as state:
+        state.state._commands._most_lines = number(1)  # which the last lines are more than
+        state.call(state.state.append([(5, line)]))
 
 
 def test_a_user_without_our_keys_counts_nothing(server: TlsValkey) -> None:

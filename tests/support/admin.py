@@ -26,6 +26,8 @@ from sluicegate.settings import Settings
 from sluicegate.snapshot.fusion import Fused, Fusion
 from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.snapshot.stored import KINDS
+from sluicegate.state.ledger_in_memory import LedgerInMemory
+from sluicegate.state.memory_ledger import MemoryLedger
 from sluicegate.store.contract import CONFIGURATION, Change, Store
 from sluicegate.store.migrate import migrate
 from sluicegate.store.open import open_store
@@ -52,11 +54,17 @@ class Desk:
         self.region = "local"
         self.peppers = {"main": PEPPER}
         self.announced = 0
+        self.ledger: Any = None
+        self.budget_terms: dict[str, Any] = {}
         self.unfit: dict[tuple[str, str], str] = {}
         self.before_write: Callable[[], Awaitable[None]] | None = None
         self._fusion = Fusion(PolicyCatalog(()))
         self._file = load_text(f"{file}\npeppers: {{main: {PEPPER}}}\n").resources
         self._declared: dict[str, Any] = yaml.safe_load(file) or {}
+
+    def budgets(self) -> Mapping[str, Any]:
+        """Return what a test says runs."""
+        return self.budget_terms
 
     def declared(self, kind: str) -> Mapping[str, Any]:
         """Return what the file declares, as written."""
@@ -162,6 +170,7 @@ async def api(
     await store.start()
     try:
         desk = Desk(store, Vault(store, MASTER, clock), file)
+        desk.ledger = LedgerInMemory(MemoryLedger(clock), clock)
         app = build(desk, controllers(), Frame(clock, metrics, token, plain=False))
 
         async def bridged(scope: Any, receive: Any, send: Any) -> None:

@@ -40,6 +40,11 @@ class Desk:
         self.peppers: dict[str, str] = {"main": "p" * 32}
         self.files: dict[str, dict[str, Any]] = {}
         self.announced = 0
+        self.ledger: Any = None
+        self.budget_terms: dict[str, Any] = {}
+
+    def budgets(self) -> Mapping[str, Any]:
+        return self.budget_terms
 
     def declared(self, kind: str) -> Mapping[str, Any]:
         return self.files.get(kind, {})

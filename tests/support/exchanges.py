@@ -19,6 +19,9 @@ from sluicegate.errors import answer_for
 from sluicegate.exchange import Client, Exchange, Request, Response
 from sluicegate.headers import Headers
 from sluicegate.journey.limit.away import Away
+from sluicegate.journey.limit.forecast import Forecast
+from sluicegate.journey.record.books import Books
+from sluicegate.llm.tokens import Estimator
 from sluicegate.metrics import Metrics
 from sluicegate.policy import Parts
 from sluicegate.snapshot.keys import KeyDirectory, KeyRecord, digest
@@ -190,12 +193,18 @@ def parts(
     used = local if state is None else state
     away = Away(local, LiveView(used, clock, metrics, "worker", Crew(workers, 0)))
     numbers = count(1)
+
+    def ticket() -> str:
+        return f"ticket-{next(numbers)}"
+
     return Parts(
         clock=clock,
         metrics=metrics,
         state=used,
         away=away,
-        ticket=lambda: f"ticket-{next(numbers)}",
+        ticket=ticket,
+        forecast=Forecast(Estimator()),
+        books=Books(used, clock, metrics, ticket, "local", None),
         write_log=lambda _: None,
         scope=scope,
     )

@@ -6,6 +6,7 @@
 
     both = Both(form)                                        # and a MemoryState
     both.pause(1000); both.take([Ask(group, "ada", 3)])      # fails where they differ
+    both.begin(budget, "ada"); both.sweep()                  # of budgets
 
 Keys are begun anew by every form, so that forms share a server.
 """
@@ -20,8 +21,10 @@ import msgspec
 import redis
 
 from sluicegate.metrics import Metrics
-from sluicegate.state.contract import Ask, Block, Counts, Group, Outcome, Verdict
+from sluicegate.state.contract import LEDGER, Ask, Block, Counts, Group, Outcome, Verdict
+from sluicegate.state.ledger import Alert, Line
 from sluicegate.state.memory import MemoryState
+from sluicegate.state.memory_ledger import name_of
 from sluicegate.state.redis.scripts import script
 from support.mock_clock import MockClock
 
@@ -34,7 +37,9 @@ SHADOW, SETTLES, RECORDED = 1, 2, 4
 
 def spec_of(group: Group, flags: int = 0) -> bytes:
     """What scripts are told of a group."""
-    flags |= group.shadow * SHADOW + group.settles * SETTLES
+    if group.spends:  # what is held of budgets has a record of its own
+        flags = 0
+    flags |= group.shadow * SHADOW + (group.settles and not group.spends) * SETTLES
     limits = [[each.label, each.algorithm.code, *each.algorithm.numbers] for each in group.limits]
     return msgspec.msgpack.encode([flags, *limits])
 
@@ -42,35 +47,74 @@ def spec_of(group: Group, flags: int = 0) -> bytes:
 class LuaForm:
     """What a state does, by the scripts alone."""
 
-    def __init__(self, client: redis.Redis, known: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, client: redis.Redis, known: dict[str, str] | None = None, most_lines: int = 1000
+    ) -> None:
         """`known` are digests of what was loaded already, by name."""
         self.client = client
         self.begin = f"{uuid4()}:"
+        self.most_lines = most_lines
         self._known = {} if known is None else known
 
     def key(self, group: Group, subject: str) -> str:
+        if group.spends:
+            return f"{self.ledger}{group.place}\x1f{subject}"
         return f"{self.begin}{{{subject}}}{group.place}"
+
+    @property
+    def ledger(self) -> str:
+        """What keys of the ledger begin with."""
+        return f"{self.begin}{{{LEDGER}}}"
 
     def call(self, name: str, keys: Sequence[str], *arguments: Any) -> Any:
         if name not in self._known:
             self._known[name] = self.client.script_load(script(name).source)
         return self.client.evalsha(self._known[name], len(keys), *keys, *arguments)
 
-    def take(self, asks: Sequence[Ask], now_us: int, ticket: str = "", flags: int = 0) -> Verdict:
+    def take(
+        self, asks: Sequence[Ask], now_us: int, ticket: str = "", flags: int = 0,
+        entry: bytes = b"", life_ms: int = 0,
+    ) -> Verdict:  # fmt: skip
         pairs = [part for ask in asks for part in (spec_of(ask.group, flags), ask.cost)]
-        reply = self.call("take", self._keys(asks), now_us, ticket, EXPIRE_MS, *pairs)
+        keys = self._keys(asks)
+        if any(ask.group.spends for ask in asks):
+            keys.append(f"{self.ledger}lines")
+            pairs += [entry, life_ms, self.most_lines]
+        reply = self.call("take", keys, now_us, ticket, EXPIRE_MS, *pairs)
         limits = [limit for ask in asks for limit in ask.group.limits]
         return Verdict(bool(reply[0]), outcomes(reply[1:], limits))
 
-    def settle(self, asks: Sequence[Ask], now_us: int, ticket: str, costs: Sequence[int]) -> int:
+    def settle(
+        self, asks: Sequence[Ask], now_us: int, ticket: str, costs: Sequence[int],
+        entry: bytes = b"", cost: int | None = None,
+    ) -> int:  # fmt: skip
         pairs: list[Any] = []
-        for ask, cost in zip(asks, costs, strict=True):
-            pairs += (spec_of(ask.group), cost)
-        return int(self.call("settle", self._keys(asks), now_us, ticket, 0, *pairs))
+        for ask, own in zip(asks, costs, strict=True):
+            pairs += (spec_of(ask.group), own)
+        keys = self._keys(asks)
+        if entry or any(ask.group.spends for ask in asks):
+            keys.append(f"{self.ledger}lines")
+            pairs += [entry, "" if cost is None else cost, self.most_lines]
+        return int(self.call("settle", keys, now_us, ticket, 0, *pairs))
+
+    def append(self, lines: Sequence[tuple[int | None, bytes]], now_us: int) -> int:
+        pairs = [part for cost, entry in lines for part in ("" if cost is None else cost, entry)]
+        keys = [f"{self.ledger}lines"]
+        return int(self.call("append", keys, now_us, self.most_lines, *pairs))
+
+    def sweep(self, now_us: int) -> int:
+        keys = [self.ledger, f"{self.ledger}lines"]
+        return int(self.call("ledger_sweep", keys, now_us, 1000, self.most_lines))
+
+    def lines(self) -> list[dict[bytes, bytes]]:
+        """What waits, alerts as well, the oldest first."""
+        return [item for _, item in self.client.xrange(f"{self.ledger}lines")]
 
     def refresh(self, held: Sequence[tuple[Ask, str]], now_us: int) -> int:
         pairs = [part for ask, ticket in held for part in (spec_of(ask.group), ticket)]
         keys = self._keys([ask for ask, _ in held])
+        if any(ask.group.spends for ask, _ in held):
+            keys.append(f"{self.ledger}lines")
         return int(self.call("refresh", keys, now_us, "", 0, *pairs))
 
     def lend(self, ask: Ask, now_us: int, wants: Sequence[int], block: str) -> list[Block]:
@@ -142,7 +186,7 @@ class Both:
     def __init__(self, form: LuaForm) -> None:
         self.form = form
         self.clock = MockClock(START)
-        self.memory = MemoryState(self.clock, Metrics())
+        self.memory = MemoryState(self.clock, Metrics(), most_lines=form.most_lines)
 
     @property
     def now_us(self) -> int:
@@ -152,18 +196,46 @@ class Both:
         """Set the time, without a sweep: Valkey forgets by its own clock."""
         self.clock.set_wall_us(self.now_us + pause_us)
 
-    def take(self, asks: Sequence[Ask], ticket: str = "") -> Verdict:
-        expected = run(self.memory.take(asks, ticket))
-        verdict = self.form.take(asks, self.now_us, ticket)
+    def take(
+        self, asks: Sequence[Ask], ticket: str = "", entry: bytes = b"", life_ms: int = 0
+    ) -> Verdict:
+        expected = run(self.memory.take(asks, ticket, entry, life_ms))
+        verdict = self.form.take(asks, self.now_us, ticket, 0, entry, life_ms)
         assert verdict.admitted == expected.admitted
         assert list(map(said, verdict.outcomes)) == list(map(said, expected.outcomes))
         self.compare(asks)
         return verdict
 
-    def settle(self, asks: Sequence[Ask], ticket: str, costs: Sequence[int]) -> None:
-        run(self.memory.settle(asks, ticket, costs))
-        self.form.settle(asks, self.now_us, ticket, costs)
+    def settle(
+        self, asks: Sequence[Ask], ticket: str, costs: Sequence[int], entry: bytes = b"",
+        cost: int | None = None,
+    ) -> None:  # fmt: skip
+        run(self.memory.settle(asks, ticket, costs, entry, cost))
+        self.form.settle(asks, self.now_us, ticket, costs, entry, cost)
         self.compare(asks)
+
+    def append(self, lines: Sequence[tuple[int | None, bytes]]) -> None:
+        run(self.memory.append(lines))
+        self.form.append(lines, self.now_us)
+
+    def sweep(self) -> int:
+        count = self.memory.ledger.sweep(1000)
+        assert self.form.sweep(self.now_us) == count
+        return count
+
+    def begin(self, group: Group, subject: str, *spent: int) -> None:
+        """Begin the counts of a budget, as management does."""
+        counts = [
+            (limit.algorithm.period(self.now_us)[0], each, 0)  # type: ignore[attr-defined] - a budget's
+            for limit, each in zip(group.limits, spent or (0,) * len(group.limits), strict=True)
+        ]
+        self.memory.ledger.keep(Ask(group, subject), counts, self.now_us)
+        items = [
+            part
+            for limit, each in zip(group.limits, counts, strict=True)
+            for part in (limit.label, each)
+        ]
+        self.form.client.set(self.form.key(group, subject), msgspec.msgpack.encode(items))
 
     def refresh(self, held: Sequence[tuple[Ask, str]]) -> None:
         run(self.memory.refresh(held))
@@ -184,10 +256,37 @@ class Both:
         self.form.give_back(ask, self.now_us, ticket, unspent)
         self.compare([ask])
 
+    def compare_ledger(self) -> None:
+        """Compare lines, alerts and reservations."""
+        ledger, base = self.memory.ledger, self.form.ledger
+        waiting = self.form.lines()
+        lines = [
+            Line("", int(item[b"a"]), int(item[b"c"]) if item[b"c"] else None,
+                 tuple(item[b"b"].decode().split("\n")) if item[b"b"] else (), item[b"e"],
+                 b"u" in item)
+            for item in waiting if b"e" in item
+        ]  # fmt: skip
+        assert lines == [msgspec.structs.replace(line, id="") for line in ledger.lines.values()]
+        alerts = [
+            Alert("", item[b"p"].decode(), item[b"s"].decode(), item[b"l"].decode(),
+                  *(int(item[name]) for name in (b"t", b"m", b"v", b"w", b"a")))
+            for item in waiting if b"p" in item
+        ]  # fmt: skip
+        assert alerts == [msgspec.structs.replace(each, id="") for each in ledger.alerts.values()]
+        due = self.form.client.zrange(f"{base}due", 0, -1, withscores=True)
+        known = {ticket.encode(): each.due_us for ticket, each in ledger.open.items()}
+        assert {ticket: int(score) for ticket, score in due} == known
+        assert set(self.form.client.hkeys(f"{base}open")) == set(known)
+        assert int(self.form.client.get(f"{base}overs") or 0) == ledger.totals.added
+
     def compare(self, asks: Sequence[Ask]) -> None:
         """Compare what is kept of all limits of the asks."""
         for ask in asks:
-            if not ask.group.slots:
+            if ask.group.spends:
+                budget = self.memory.ledger.budgets.get(name_of(ask))
+                known = budget.counts if budget else {}
+                assert self.form.counts(ask.group, ask.subject) == known
+            elif not ask.group.slots:
                 entry = self.memory._places.get(ask.group.place, {}).get(ask.subject)
                 pairs = zip(entry.limits, entry.counts, strict=True) if entry else ()
                 # What memory has forgotten is as if never used; there outcomes are compared alone.

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast, get_args
 
 from sluicegate.llm.failure import Failure, Kind
+from sluicegate.llm.price_book import PriceBook
 from sluicegate.metrics import Metrics
 from sluicegate.model.model import Model
 from sluicegate.model.units import convert
@@ -39,7 +40,9 @@ class ModelWorld:
         links: dict[str, Any] = {
             each.provider: SimpleNamespace(name=each.provider) for each in model.deployments
         }
-        shared = cast("Any", SimpleNamespace(clock=self.clock, metrics=self.metrics))
+        shared = cast(
+            "Any", SimpleNamespace(clock=self.clock, metrics=self.metrics, prices=PriceBook())
+        )
         return ModelPool(name, model, links, shared, self.cooldowns, **more)
 
     def counted(self, family: str, *labels: str) -> float:

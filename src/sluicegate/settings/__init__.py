@@ -12,6 +12,9 @@ from msgspec import Meta
 
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration, Size
+from sluicegate.settings.alerts import Alerts
+from sluicegate.settings.cache import Cache
+from sluicegate.settings.ledger import Ledger
 from sluicegate.settings.store import Secret, Store
 from sluicegate.settings.tls import TlsFiles
 
@@ -313,6 +316,9 @@ class Settings(Resource, frozen=True, kw_only=True):
     admin: Admin = Admin()
     state: State = State()
     store: Store = Store()
+    cache: Cache = Cache()
+    ledger: Ledger = Ledger()
+    alerts: Alerts = Alerts()
     region: Region = Region()
     tracing: Tracing = Tracing()
     data_dir: Annotated[

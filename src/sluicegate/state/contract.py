@@ -15,8 +15,15 @@ from typing import Final, Protocol
 
 NEVER: Final = -1
 """`retry_after_us` of a cost that is more than the limit ever holds."""
+UNKNOWN: Final = -2
+"""`retry_after_us` of a budget whose counts are not there: they have to be brought first."""
 EXACT: Final = 2**52
 """Whole numbers up to here are exact in a double as well, which Lua counts in."""
+LEDGER: Final = "ledger"
+"""The hash tag of budgets and of the ledger's lines, which are all kept by one server."""
+
+MOST_LINES: Final = 1_000_000
+"""Lines of the ledger that wait, unless told otherwise: as `ledger.waiting`."""
 
 Counts = tuple[int | str, ...]
 """What an algorithm keeps per subject. None stands for a subject that was not seen lately."""
@@ -103,10 +110,11 @@ class Group:
 
     `place` names it in keys; groups with the same place share counts. `settles`: costs are known
     only afterwards. `shadow`: it is taken from where it fits, and refuses nobody. `slots`: its one
-    limit counts what is under way, by tickets.
+    limit counts what is under way, by tickets. `spends`: its limits are a budget (`Spending`), in
+    nano-USD; all of these are kept by one server.
     """
 
-    __slots__ = ("limits", "place", "settles", "shadow", "slots")
+    __slots__ = ("limits", "place", "settles", "shadow", "slots", "spends")
 
     def __init__(
         self,
@@ -122,6 +130,7 @@ class Group:
         self.settles = settles
         self.shadow = shadow
         self.slots = self.limits[0].algorithm.code == "slots"
+        self.spends = self.limits[0].algorithm.code == "spending"
 
 
 class Ask:
@@ -188,21 +197,35 @@ class LimitState(Protocol):
     def several(self) -> bool:
         """Whether groups of one take may lie on several nodes, so that takes are given back."""
 
-    async def take(self, asks: Sequence[Ask], ticket: str = "") -> Verdict:
+    async def take(
+        self, asks: Sequence[Ask], ticket: str = "", entry: bytes = b"", life_ms: int = 0
+    ) -> Verdict:
         """Take everything, or nothing.
 
-        `ticket` is needed where a group `settles` or has `slots`; a state that parts groups over
-        several nodes needs it too, and makes one where it is empty.
+        `ticket` is needed where a group `settles`, `spends` or has `slots`; a state that parts
+        groups over several nodes needs it too, and makes one where it is empty. Where a group
+        `spends`, `entry` is the line of the ledger that is written should the ticket neither be
+        settled nor refreshed for `life_ms`. An outcome with `UNKNOWN` refuses, and says that the
+        counts of that budget are not there.
         """
 
-    async def settle(self, asks: Sequence[Ask], ticket: str, costs: Sequence[int]) -> None:
+    async def settle(
+        self, asks: Sequence[Ask], ticket: str, costs: Sequence[int], entry: bytes = b"",
+        cost: int | None = None,
+    ) -> None:  # fmt: skip
         """Say what the taken asks cost in the end (one for each ask), and free their slots.
 
         The asks are those of the take. Does nothing for a ticket that took nothing or is settled.
+        With `entry`, that line is written in the same step, `cost` nano-USD of it (None: nobody
+        knows), once for a ticket; where the state has lost the ticket (a failover), the line is
+        written nevertheless and budgets whose counts are there are charged. May be repeated.
         """
 
+    async def append(self, lines: Sequence[tuple[int | None, bytes]]) -> None:
+        """Write lines of the ledger that no budget is charged with: cost (nano-USD), entry."""
+
     async def refresh(self, held: Sequence[tuple[Ask, str]]) -> None:
-        """Keep slots, by their tickets, from expiring."""
+        """Keep slots and reservations of budgets, by their tickets, from expiring."""
 
     async def lend(self, ask: Ask, wants: Sequence[int], block: str) -> list[Block]:
         """Lend up to `wants` units of each limit of a group whose algorithms are `Leased`.

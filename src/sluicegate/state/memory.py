@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sluicegate.state.contract import (
+    MOST_LINES,
     Ask,
     Block,
     Counts,
@@ -21,6 +22,7 @@ from sluicegate.state.contract import (
 from sluicegate.state.due import Due
 from sluicegate.state.entries import Entry, Holders
 from sluicegate.state.marks import Marks
+from sluicegate.state.memory_ledger import MemoryLedger, Reservation
 from sluicegate.state.records import NOTHING, Record, Records
 from sluicegate.state.wish import LEAST_US, Wish
 
@@ -68,10 +70,18 @@ class Regional(Protocol):
 
 
 class MemoryState:
-    """A `LimitState` in memory. `close()` stops its timer."""
+    """A `LimitState` in memory. `ledger` has its budgets and lines. `close()` stops its timers."""
 
-    def __init__(self, clock: Clock, metrics: Metrics, *, most_keys: int = MOST_KEYS) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        most_keys: int = MOST_KEYS,
+        most_lines: int = MOST_LINES,
+    ) -> None:
         """Start empty, with no timer running."""
+        self.ledger = MemoryLedger(clock, most_lines)
         self._clock = clock
         self._metrics = metrics
         self._most_keys = most_keys
@@ -101,16 +111,27 @@ class MemoryState:
         """Count the keys that are kept."""
         return len(self._due)
 
-    async def take(self, asks: Sequence[Ask], ticket: str = "") -> Verdict:
+    async def take(
+        self, asks: Sequence[Ask], ticket: str = "", entry: bytes = b"", life_ms: int = 0
+    ) -> Verdict:
         """Take everything, or nothing. Never waits."""
         if len(asks) == 1:
             group = asks[0].group
-            if len(group.limits) == 1 and not group.settles and not group.slots:
+            plain = not group.settles and not group.slots and not group.spends
+            if plain and len(group.limits) == 1:
                 return self._take_one(asks[0])
-        return self._take_all(asks, ticket)
+        return self._take_all(asks, ticket, entry, life_ms)
 
-    async def settle(self, asks: Sequence[Ask], ticket: str, costs: Sequence[int]) -> None:
+    async def settle(
+        self,
+        asks: Sequence[Ask],
+        ticket: str,
+        costs: Sequence[int],
+        entry: bytes = b"",
+        cost: int | None = None,
+    ) -> None:
         """Say what the taken asks cost in the end (one for each ask), and free their slots."""
+        self.ledger.settle(asks, ticket, entry, cost)
         now_us = self._clock.wall_us()
         record = self._records.pop(ticket)
         for index, ask in enumerate(asks):
@@ -118,16 +139,26 @@ class MemoryState:
                 holders = self._holders_of(ask)
                 if holders is not None:
                     holders.free(ticket)
+            elif ask.group.spends:
+                continue
             elif record is not None and record.costs[index] != NOTHING:
                 change = costs[index] - record.costs[index]
                 if change:
                     self._adjust(ask, now_us, record.taken_us, change)
 
+    async def append(self, lines: Sequence[tuple[int | None, bytes]]) -> None:
+        """Write lines of the ledger that no budget is charged with."""
+        for cost, entry in lines:
+            self.ledger.write(0, cost, (), entry)
+
     async def refresh(self, held: Sequence[tuple[Ask, str]]) -> None:
-        """Keep slots from expiring. One that has expired is held again."""
+        """Keep slots and reservations from expiring. A slot that has expired is held again."""
         now_us = self._clock.wall_us()
         for ask, ticket in held:
-            self._hold(ask, ticket, now_us)
+            if ask.group.spends:
+                self.ledger.refresh(ticket, now_us)
+            else:
+                self._hold(ask, ticket, now_us)
 
     async def lend(self, ask: Ask, wants: Sequence[int], block: str) -> list[Block]:
         """Lend up to `wants` units of each limit of a group whose algorithms are `Leased`."""
@@ -194,6 +225,7 @@ class MemoryState:
     def close(self) -> None:
         """Stop sweeping."""
         self._due.close()
+        self.ledger.close()
         self._tell()
         self._metrics.forget_at_scrape(self._tell)
 
@@ -214,8 +246,9 @@ class MemoryState:
                 entry.keep([counts], due_us)
         return Verdict(outcome.admitted or group.shadow, [outcome])
 
-    def _take_all(self, asks: Sequence[Ask], ticket: str) -> Verdict:
-        now_us = self._clock.wall_us()
+    def _take_all(self, asks: Sequence[Ask], ticket: str, entry: bytes, life_ms: int) -> Verdict:
+        begun_us = self._clock.wall_us()
+        now_us = self.ledger.admitted_us(asks, begun_us)
         wishes: list[Wish] = []
         admitted = True
         for ask in asks:
@@ -227,7 +260,8 @@ class MemoryState:
         costs: list[int] = []
         settles = False
         for wish in wishes:
-            settles = settles or wish.ask.group.settles
+            group = wish.ask.group
+            settles = settles or (group.settles and not group.spends)
             if admitted and wish.fits:
                 self._charge(wish, ticket, now_us)
                 costs.append(wish.ask.cost)
@@ -237,6 +271,8 @@ class MemoryState:
             outcomes.extend(wish.outcomes)
         if admitted and settles and ticket:
             self._records.add(ticket, Record(now_us, costs))
+        if admitted and ticket:
+            self._reserve(asks, costs, ticket, Reservation(now_us, entry, life_ms * 1000, begun_us))
         return Verdict(admitted, outcomes)
 
     def _before(
@@ -264,8 +300,23 @@ class MemoryState:
                 ]
         return self._counts_of(ask, now_us)
 
+    def _reserve(
+        self, asks: Sequence[Ask], costs: list[int], ticket: str, reservation: Reservation
+    ) -> None:
+        """Note what is held of budgets, where there are any."""
+        for ask, cost in zip(asks, costs, strict=True):
+            if ask.group.spends:
+                reservation.asks.append(ask)
+                reservation.held.append(cost)
+        if reservation.asks:
+            reservation.due_us += reservation.life_us
+            self.ledger.reserve(ticket, reservation)
+
     def _charge(self, wish: Wish, ticket: str, now_us: int) -> None:
-        if wish.ask.group.slots:
+        if wish.ask.group.spends:
+            if ticket:  # else there is nothing to settle it by
+                self.ledger.keep(wish.ask, wish.fresh, now_us)
+        elif wish.ask.group.slots:
             if wish.ask.cost:
                 self._hold(wish.ask, ticket, now_us)
         else:
@@ -293,6 +344,8 @@ class MemoryState:
         return entry
 
     def _counts_of(self, ask: Ask, now_us: int) -> Sequence[Counts | None]:
+        if ask.group.spends:
+            return self.ledger.counts_of(ask)
         entry = self._entry_of(ask, now_us)
         nothing: list[Counts | None] = [None] * len(ask.group.limits)
         return nothing if entry is None else entry.counts

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
+from sluicegate.journey.limit.algorithms.spending import Spending
 from sluicegate.state.contract import Ask, Group, Limit
 from sluicegate.state.redis.commands import (
     MOST_PREPARED,
     Commands,
     Part,
+    part_tag,
     tag_of,
     with_source,
 )
@@ -112,3 +114,49 @@ def test_of_ten_thousand_groups_each_is_prepared_once() -> None:
 def test_a_slow_server_has_longer_to_give_back() -> None:
     commands = Commands("sg", script("take"), 8000)
     assert read(commands.take(part_of(Ask(group(), "a")), "t1", recorded=True))[6] == b"8000"
+
+
+def budget(*, shadow: bool = False) -> Group:
+    limits = [Limit("spending-month", Spending(500, 0, (80, 100)))]
+    return Group("budget;;consumer;api", limits, settles=True, shadow=shadow)
+
+
+def test_budgets_and_lines_have_the_hash_tag_of_the_ledger() -> None:
+    commands, ask = Commands("sg", script("take"), most_lines=9), Ask(budget(), "a}b", 5)
+    words = read(commands.take(part_of(ask), "t1", b"entry", 1500))
+    assert words[2:5] == [b"2", b"sg:{ledger}budget;;consumer;api\x1fa}b", b"sg:{ledger}lines"]
+    assert words[-3:] == [b"entry", b"1500", b"9"]
+    assert {key_slot(key) for key in words[3:5]} == {slot_of(part_tag(ask))}
+    plain = Ask(group(), "a}b")
+    assert part_tag(plain) == tag_of("a}b")
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_budget_keeps_its_own_record_and_no_other(recorded: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    commands = Commands("sg", script("take"))
+    for shadow in (False, True):
+        ask = Ask(budget(shadow=shadow), "a", 5)
+        spec = msgspec.msgpack.decode(read(commands.take(part_of(ask), "t1", recorded=recorded))[8])
+        assert spec == [int(shadow), ["spending-month", "spending", 500, 0, "80,100"]]
+
+
+def test_a_settlement_says_its_line_and_what_nobody_knows_as_nothing() -> None:
+    commands, settle = Commands("sg", script("take"), most_lines=9), script("settle")
+    words = read(commands.settle(settle, part_of(Ask(group(), "a", 5)), "t1", b"entry", 7))
+    assert words[2:5] == [b"2", b"sg:{a}api", b"sg:{ledger}lines"]
+    assert words[-3:] == [b"entry", b"7", b"9"]
+    words = read(commands.settle(settle, part_of(Ask(budget(), "a", 5)), "t1"))
+    assert words[-3:] == [b"", b"", b"9"]
+    words = read(commands.settle(settle, part_of(Ask(group(), "a", 5)), "t1"))
+    assert words[2:4] == [b"1", b"sg:{a}api"]
+    words = read(commands.append(script("append"), [(None, b"one"), (3, b"two")]))
+    assert words[2:] == [b"1", b"sg:{ledger}lines", b"", b"9", b"", b"one", b"3", b"two"]
+
+
+def test_a_refresh_says_where_reservations_are_only_where_there_are_some() -> None:
+    commands, refresh = Commands("sg", script("take")), script("refresh")
+    slot, ask = Ask(group(), "a"), Ask(budget(), "b")
+    assert read(commands.refresh(refresh, [(slot, "t1")]))[2] == b"1"
+    words = read(commands.refresh(refresh, [(slot, "t1"), (ask, "t2")]))
+    assert words[2] == b"3"
+    assert words[5] == b"sg:{ledger}lines"

@@ -12,7 +12,7 @@ from support.valkey import Valkey
 FOLDER = files("sluicegate.state") / "scripts"
 NAMES = [
     "take", "settle", "refresh", "lend", "give_back", "merge", "totals", "present", "keep",
-    "publish",
+    "publish", "append",
 ]  # fmt: skip
 
 

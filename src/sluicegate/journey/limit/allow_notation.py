@@ -6,8 +6,8 @@
     <amount>/<period> burst <amount>    a token bucket
     <amount>/<period> delay <duration>  a leaky bucket: requests wait, so long at most
 
-with a period of second, minute, hour or day, and amounts of the limit's unit. What is under way at
-once is written `<count> concurrent`.
+with a period of second, minute, hour or day, and amounts of the limit's unit. A fixed window may be
+a calendar month (UTC) too. What is under way at once is written `<count> concurrent`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from sluicegate.journey.limit import amount as amounts
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
 from sluicegate.journey.limit.algorithms.leaky_bucket import LeakyBucket
+from sluicegate.journey.limit.algorithms.period import MONTH
 from sluicegate.journey.limit.algorithms.sliding_log import SlidingLog
 from sluicegate.journey.limit.algorithms.sliding_window import SlidingWindow
 from sluicegate.journey.limit.algorithms.token_bucket import TokenBucket
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 Kind = Literal["fixed", "sliding", "log", "bucket", "leaky"]
 
 AT_ONCE = Duration(0)
-PERIODS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+PERIODS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 31 * 86400}
+"""A month is a calendar month; these are the seconds of the longest one."""
+MONTHLY = "month"
 MOST_CONCURRENT = 10**6
 NOTATION = re.compile(r"^ *([^/ ]+) */ *([^/ ]+)(?: +([a-z]+)(?: +([^ ]+))?)? *$(?!\n)", re.ASCII)
 CONCURRENT = re.compile(r"^ *(-?[0-9]{1,30}) +concurrent *$(?!\n)", re.ASCII)
@@ -92,7 +95,7 @@ class Allowance:
 
     @property
     def period_s(self) -> int:
-        """The period in seconds."""
+        """The period in seconds; of a month, the longest one's."""
         return PERIODS_S[self.period]
 
     def __str__(self) -> str:
@@ -115,7 +118,7 @@ class Allowance:
             return TokenBucket(self.amount, period_us, self.burst)
         if self.kind == "leaky":
             return LeakyBucket(self.amount, period_us, round(self.delay * 1_000_000))
-        return FixedWindow(self.amount, period_us)
+        return FixedWindow(self.amount, MONTH if self.period == MONTHLY else period_us)
 
 
 def parse(text: str, unit: str = "requests") -> Allowance:
@@ -126,11 +129,13 @@ def parse(text: str, unit: str = "requests") -> Allowance:
     written, period, word, more = match.groups()
     if period not in PERIODS_S:
         raise ValueError(
-            f"`{period}` in `{text}` is not a period: write second, minute, hour or day"
+            f"`{period}` in `{text}` is not a period: write second, minute, hour, day or month"
         )
     count = _at_least_one(text, written, unit, f"write at least `{LEAST[unit]}/{period}`")
     if word is None:
         return Allowance(count, period, unit=unit)
+    if period == MONTHLY:
+        raise ValueError(f"`{text}`: a month is a whole one: write `{written}/month` alone")
     if word in {"sliding", "log"} and more is None:
         kind: Kind = "sliding" if word == "sliding" else "log"
         return Allowance(count, period, kind, unit=unit)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MOST_PARTS: Final = 65_536
 """Groups whose parts are kept: more than these are of configurations that are gone."""
 SECOND_US: Final = 1_000_000
+MONTH_US: Final = 31 * 86_400 * SECOND_US
+"""The longest one: of a calendar month, whose period is written 0."""
 
 
 class Nothing:
@@ -33,7 +35,7 @@ class Nothing:
         self.code = "nothing"
         self.limit = whole.limit
         self.numbers: tuple[int | str, ...] = ()
-        self._retry_us = int(getattr(whole, "period_us", SECOND_US))
+        self._retry_us = int(getattr(whole, "period_us", SECOND_US)) or MONTH_US
 
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:  # noqa: ARG002 - the contract's
         """Refuse what costs anything."""

@@ -17,6 +17,7 @@ from sluicegate.journey.limit.algorithms.leased import Leased
 from sluicegate.journey.limit.algorithms.regional_window import RegionalWindow
 from sluicegate.journey.limit.algorithms.sliding_window import SlidingWindow
 from sluicegate.journey.limit.algorithms.token_bucket import TokenBucket
+from sluicegate.journey.limit.allow_notation import MONTHLY
 from sluicegate.model.resource import FieldFault, Resource
 from sluicegate.state.contract import Limit
 
@@ -143,6 +144,8 @@ class Counting:
                 f"regions add up whole windows: write `{one.plain}` without `{one.kind_word}`, or "
                 "`mode: exact`"
             )
+        if one.period == MONTHLY:
+            raise ValueError("regions add up windows of one length: write `day`, or `mode: exact`")
         if one.period_s < EVENTUAL_S:
             raise ValueError(
                 f"news of other regions comes too late for a window of less than {EVENTUAL_S} s: "

@@ -1,7 +1,8 @@
-"""The commands that RedisState sends, made of bytes that are prepared once per group.
+r"""The commands that RedisState sends, made of bytes that are prepared once per group.
 
 The wire form of each script is the comment at the top of its file in `state/scripts/`. Keys are
-`<namespace>:{<subject>}<place>`, so that all that is counted for a subject is in one hash slot.
+`<namespace>:{<subject>}<place>`, so that all that is counted for a subject is in one hash slot; of
+budgets, `<namespace>:{ledger}<place>\x1f<subject>`, beside the ledger's lines.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sluicegate.state.contract import LEDGER, MOST_LINES
 from sluicegate.state.redis.resp import bulk
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ GIVEN_BACK_WITHIN_MS: Final = 2000
 """How long one is kept, at least, that is only there for the case that another server refuses."""
 NOTHING: Final = b"$0\r\n\r\n"
 """An empty argument; as a time, the server's own."""
+LEDGER_TAG: Final = LEDGER.encode()
 MOST_PREPARED: Final = 65_536
 """Groups whose bytes are kept, about 1 KiB each; reloads leave old ones behind. Where more are in
 use than that, each is prepared again and again, which takes fifty times as long as finding it."""
@@ -33,16 +36,22 @@ use than that, each is prepared again and again, which takes fifty times as long
 class Prepared:
     """What the commands for one group have in common. Immutable."""
 
-    __slots__ = ("before", "limits", "place", "recorded", "rest", "size", "spec", "start", "tail")
+    __slots__ = (
+        "before", "limits", "place", "recorded", "rest", "size", "spec", "spends", "start", "tail",
+    )  # fmt: skip
 
     def __init__(self, group: Group, namespace: str, take: Script) -> None:
         """Write everything that does not depend on the request."""
         limits = [
             [limit.label, limit.algorithm.code, *limit.algorithm.numbers] for limit in group.limits
         ]
-        flags = (SHADOW if group.shadow else 0) | (SETTLES if group.settles else 0)
+        settles = group.settles and not group.spends
+        flags = (SHADOW if group.shadow else 0) | (SETTLES if settles else 0)
+        self.spends = group.spends
         self.spec = bulk(msgspec.msgpack.encode([flags, *limits]))
-        self.recorded = bulk(msgspec.msgpack.encode([flags | GIVES_BACK, *limits]))
+        # Of budgets there is a record of its own anyway.
+        recorded = flags if group.spends else flags | GIVES_BACK
+        self.recorded = bulk(msgspec.msgpack.encode([recorded, *limits]))
         self.limits: list[int] = [limit.algorithm.limit for limit in group.limits]
         self.before = f"{namespace}:{{".encode()
         # Slots are kept beside counts; named whole, because a cluster looks for the keys of a call.
@@ -61,6 +70,13 @@ class Prepared:
     def key(self, tag: bytes) -> bytes:
         """Return the key of a subject's counts."""
         return b"".join((self.before, tag, self.place))
+
+    def key_of(self, subject: str) -> bytes:
+        """Return the same for a subject as it is, and for one of a budget."""
+        if self.spends:
+            own = subject.encode("utf-8", "surrogateescape")
+            return b"".join((self.key(LEDGER_TAG), b"\x1f", own))
+        return self.key(tag_of(subject))
 
 
 class Part:
@@ -87,19 +103,33 @@ class Part:
     @property
     def has_tickets(self) -> bool:
         """Whether there is something to settle."""
-        return any(ask.group.settles or ask.group.slots for ask in self.asks)
+        return any(ask.group.settles or ask.group.slots or ask.group.spends for ask in self.asks)
+
+    @property
+    def spends(self) -> bool:
+        """Whether there are budgets."""
+        return any(ask.group.spends for ask in self.asks)
 
 
 class Commands:
     """Writes commands."""
 
-    __slots__ = ("_groups", "_namespace", "_take", "_undone_ms")
+    __slots__ = ("_groups", "_lines", "_most_lines", "_namespace", "_take", "_undone_ms")
 
-    def __init__(self, namespace: str, take: Script, undone_ms: int = GIVEN_BACK_WITHIN_MS) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        take: Script,
+        undone_ms: int = GIVEN_BACK_WITHIN_MS,
+        most_lines: int = MOST_LINES,
+    ) -> None:
         """Write keys that begin with `namespace`.
 
-        `undone_ms` is how long a take can be given back that keeps a record for nothing else.
+        `undone_ms` is how long a take can be given back that keeps a record for nothing else, and
+        `most_lines` how many lines of the ledger may wait.
         """
+        self._lines = f"{namespace}:{{{LEDGER}}}lines".encode()
+        self._most_lines = number(most_lines)
         self._namespace = namespace
         self._take = take
         self._undone_ms = undone_ms
@@ -114,24 +144,49 @@ class Commands:
             found = self._groups[group] = Prepared(group, self._namespace, self._take)
         return found
 
-    def take(self, part: Part, ticket: str, *, recorded: bool = False) -> bytes:
+    def take(
+        self,
+        part: Part,
+        ticket: str,
+        entry: bytes = b"",
+        life_ms: int = 0,
+        *,
+        recorded: bool = False,
+    ) -> bytes:
         """Write a take; `recorded`: so that it can be settled whatever its groups are."""
         settles = any(ask.group.settles for ask in part.asks)
         expire_ms = SETTLED_WITHIN_MS if settles else self._undone_ms if recorded else 0
-        return self._for_each(self._take, part, ticket, expire_ms, recorded=recorded)
+        more = [bulk(entry), number(life_ms), self._most_lines] if part.spends else []
+        return self._for_each(self._take, part, ticket, expire_ms, more, recorded=recorded)
 
-    def settle(self, script: Script, part: Part, ticket: str) -> bytes:
-        """Write what the asks cost in the end."""
-        return self._for_each(script, part, ticket, 0, recorded=False)
+    def settle(
+        self, script: Script, part: Part, ticket: str, entry: bytes = b"", cost: int | None = None
+    ) -> bytes:
+        """Write what the asks cost in the end, and the line that goes with it."""
+        more: list[bytes] = []
+        if entry or part.spends:
+            more = [bulk(entry), priced(cost), self._most_lines]
+        return self._for_each(script, part, ticket, 0, more, recorded=False)
+
+    def append(self, script: Script, lines: Sequence[tuple[int | None, bytes]]) -> bytes:
+        """Write lines of the ledger."""
+        arguments = [NOTHING, self._most_lines]
+        for cost, entry in lines:
+            arguments += [priced(cost), bulk(entry)]
+        return call(script, [self._lines], arguments)
 
     def refresh(self, script: Script, held: Sequence[tuple[Ask, str]]) -> bytes:
-        """Write which slots are held."""
+        """Write which slots and reservations are held."""
         keys: list[bytes] = []
         arguments = [NOTHING, NOTHING, number(0)]
+        spends = False
         for ask, ticket in held:
             prepared = self.of(ask.group)
-            keys.append(prepared.key(tag_of(ask.subject)))
+            spends = spends or prepared.spends
+            keys.append(prepared.key_of(ask.subject))
             arguments += [prepared.spec, bulk(ticket.encode())]
+        if spends:
+            keys.append(self._lines)
         return call(script, keys, arguments)
 
     def block(self, script: Script, ask: Ask, block: str, units: Sequence[int]) -> bytes:
@@ -160,14 +215,25 @@ class Commands:
         return call(script, [key], [NOTHING, *(bulk(name.encode()) for name in names)])
 
     def _for_each(
-        self, script: Script, part: Part, ticket: str, expire_ms: int, *, recorded: bool
+        self,
+        script: Script,
+        part: Part,
+        ticket: str,
+        expire_ms: int,
+        more: list[bytes],
+        *,
+        recorded: bool,
     ) -> bytes:
+        """Write a call with a key and two arguments for each ask; `more` is of the ledger."""
         keys: list[bytes] = []
         arguments = [NOTHING, bulk(ticket.encode()), number(expire_ms)]
         for ask, cost in zip(part.asks, part.costs, strict=True):
             prepared = self.of(ask.group)
-            keys.append(prepared.key(tag_of(ask.subject)))
+            keys.append(prepared.key_of(ask.subject))
             arguments += [prepared.recorded if recorded else prepared.spec, number(cost)]
+        if more:
+            keys.append(self._lines)
+            arguments += more
         return call(script, keys, arguments)
 
 
@@ -196,6 +262,16 @@ def tag_of(subject: str) -> bytes:
     if not subject or "}" in subject or "%" in subject:
         subject = subject.replace("%", "%25").replace("}", "%7D") or "%"
     return subject.encode("utf-8", "surrogateescape")
+
+
+def part_tag(ask: Ask) -> bytes:
+    """Return the hash tag that an ask is counted under, on several servers."""
+    return LEDGER_TAG if ask.group.spends else tag_of(ask.subject)
+
+
+def priced(cost: int | None) -> bytes:
+    """Write nano-USD as an argument; it is empty where nobody knows them."""
+    return NOTHING if cost is None else number(cost)
 
 
 def number(value: int) -> bytes:

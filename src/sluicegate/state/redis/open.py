@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sluicegate.state.contract import MOST_LINES
 from sluicegate.state.redis.address import parse_address
 from sluicegate.state.redis.breaker import Breaker, Watch
 from sluicegate.state.redis.calls import CallCounts
@@ -28,10 +29,17 @@ if TYPE_CHECKING:
     from sluicegate.state.redis.connection import Connection
 
 
-def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) -> RedisState:
+def open_state(
+    settings: State,
+    clock: Clock,
+    metrics: Metrics,
+    worker_id: str,
+    most_lines: int = MOST_LINES,
+) -> RedisState:
     """Build the state for a `url` other than `memory://`; `await state.start()` connects it.
 
-    `worker_id` is what the servers call our connections. Raises ConfigError where a file of
+    `worker_id` is what the servers call our connections, `most_lines` how many lines of the ledger
+    may wait (`ledger.waiting`). Raises ConfigError where a file of
     `state.tls` cannot be used, ValueError for a `url` that `state_faults` would have found.
     """
     watch = Watch(metrics)
@@ -39,7 +47,7 @@ def open_state(settings: State, clock: Clock, metrics: Metrics, worker_id: str) 
     eviction = Eviction(metrics)
     name = f"sluicegate-{worker_id}"
     nodes = open_nodes(settings, clock, watch, counts, name, eviction.ask)
-    return RedisState(nodes, settings.namespace, counts, float(settings.timeout))
+    return RedisState(nodes, settings.namespace, counts, float(settings.timeout), most_lines)
 
 
 def open_nodes(

@@ -9,8 +9,18 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 
-ALGORITHMS = ("bucket", "leaky", "fixed", "sliding", "log", "slots", "leased", "regional")
-RARE = ("kept", "charged")
+ALGORITHMS = (
+    "bucket",
+    "leaky",
+    "fixed",
+    "sliding",
+    "log",
+    "slots",
+    "leased",
+    "regional",
+    "spending",
+)
+RARE = ("kept", "charged", "month", "bill", "line", "overflow", "settled")
 """Files of what only few calls need."""
 DEBTORS = ("bucket", "leaky", "leased")
 """Algorithms that count a debt, and share how."""

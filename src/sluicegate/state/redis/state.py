@@ -3,7 +3,8 @@
 The takes of one request are one call where they are kept by one server. In a cluster subjects lie
 in different hash slots: then each is taken from by itself, all at once, and where one refuses or
 does not answer the others are given back by the ticket. What cannot be given back is missed until
-the limit refills by itself; nothing is ever admitted in excess.
+the limit refills by itself; nothing is ever admitted in excess. Budgets and lines of
+the ledger are all kept by one server, and are one part.
 
 Calls over one connection are done in the order in which they were made. So whoever gives up waiting
 for a take may settle its ticket right away, and finds it taken or never taken.
@@ -17,9 +18,16 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.errors import StateAway
-from sluicegate.state.contract import Ask, Block, Crew, Outcome, Verdict
+from sluicegate.state.contract import MOST_LINES, Ask, Block, Crew, Outcome, Verdict
 from sluicegate.state.redis.caller import MOST_STEPS, Caller, Nodes
-from sluicegate.state.redis.commands import GIVEN_BACK_WITHIN_MS, Commands, Part, tag_of
+from sluicegate.state.redis.commands import (
+    GIVEN_BACK_WITHIN_MS,
+    LEDGER_TAG,
+    Commands,
+    Part,
+    part_tag,
+    tag_of,
+)
 from sluicegate.state.redis.scripts import script
 
 if TYPE_CHECKING:
@@ -37,6 +45,7 @@ class RedisState:
     """A `LimitState`. `start` it on the loop that it is used on."""
 
     __slots__ = (
+        "_append",
         "_aside",
         "_caller",
         "_commands",
@@ -53,15 +62,24 @@ class RedisState:
     )
 
     def __init__(
-        self, nodes: Nodes, namespace: str, counts: CallCounts, timeout_s: float = 0.025
+        self,
+        nodes: Nodes,
+        namespace: str,
+        counts: CallCounts,
+        timeout_s: float = 0.025,
+        most_lines: int = MOST_LINES,
     ) -> None:
-        """Read the scripts; nothing is connected yet. `timeout_s` is the deadline of one call."""
+        """Read the scripts; nothing is connected yet. `timeout_s` is the deadline of one call.
+
+        `most_lines` of the ledger may wait.
+        """
         self._nodes = nodes
         self._counts = counts
         self._caller = Caller(nodes, counts)
         self._aside: set[asyncio.Task[None]] = set()
         self._take = script("take")
         self._settle = script("settle")
+        self._append = script("append")
         self._refresh = script("refresh")
         self._lend = script("lend")
         self._give_back = script("give_back")
@@ -70,7 +88,8 @@ class RedisState:
         self._marks = script("marks")
         # A part may be refused, and another one given back, after as many deadlines each.
         slowest_ms = int(2 * (1 + MOST_STEPS) * timeout_s * 1000)
-        self._commands = Commands(namespace, self._take, max(GIVEN_BACK_WITHIN_MS, slowest_ms))
+        undone_ms = max(GIVEN_BACK_WITHIN_MS, slowest_ms)
+        self._commands = Commands(namespace, self._take, undone_ms, most_lines)
 
     @property
     def several(self) -> bool:
@@ -87,11 +106,13 @@ class RedisState:
             task.cancel()
         self._nodes.close()
 
-    async def take(self, asks: Sequence[Ask], ticket: str = "") -> Verdict:
+    async def take(
+        self, asks: Sequence[Ask], ticket: str = "", entry: bytes = b"", life_ms: int = 0
+    ) -> Verdict:
         """Take everything, or nothing. Raises StateAway."""
         ask = asks[0]
-        if len(asks) > 1 or ticket or ask.cost != 1 or ask.group.settles:
-            return await self._take_all(asks, ticket)
+        if len(asks) > 1 or ticket or ask.cost != 1 or ask.group.settles or ask.group.spends:
+            return await self._take_all(asks, ticket, entry, life_ms)
         # Most requests go this way. It is `Caller.call`, without calls within calls.
         prepared = self._commands.of(ask.group)
         tag = tag_of(ask.subject)
@@ -111,17 +132,33 @@ class RedisState:
         _read(reply, 1, prepared.limits, outcomes)
         return Verdict(reply[0] == 1, outcomes)
 
-    async def settle(self, asks: Sequence[Ask], ticket: str, costs: Sequence[int]) -> None:
+    async def settle(
+        self,
+        asks: Sequence[Ask],
+        ticket: str,
+        costs: Sequence[int],
+        entry: bytes = b"",
+        cost: int | None = None,
+    ) -> None:
         """Say what was taken cost in the end. Raises StateAway, all parts having been tried."""
+        parts = self._parts(asks, costs, entry)
+        ledger = LEDGER_TAG if self._nodes.several else parts[0].tag
         await _all(
-            self._settle_part(part, ticket) for part in self._parts(asks, costs) if part.has_tickets
+            self._settle_part(part, ticket, entry if part.tag == ledger else b"", cost)
+            for part in parts
+            if part.has_tickets or (entry and part.tag == ledger)
         )
 
+    async def append(self, lines: Sequence[tuple[int | None, bytes]]) -> None:
+        """Write lines of the ledger that no budget is charged with. Raises StateAway."""
+        written = self._commands.append(self._append, lines)
+        await self._caller.call(LEDGER_TAG, written, self._append)
+
     async def refresh(self, held: Sequence[tuple[Ask, str]]) -> None:
-        """Keep slots from expiring. Raises StateAway, all having been tried."""
+        """Keep slots and reservations from expiring. Raises StateAway, all having been tried."""
         tags: dict[bytes, list[tuple[Ask, str]]] = {}
         for each in held:
-            tag = tag_of(each[0].subject) if self._nodes.several else PRESENT
+            tag = part_tag(each[0]) if self._nodes.several else PRESENT
             tags.setdefault(tag, []).append(each)
         await _all(
             self._caller.call(tag, self._commands.refresh(self._refresh, each), self._refresh)
@@ -162,12 +199,14 @@ class RedisState:
         reply = await self._caller.call(MARKS, written, self._marks, tells=False)
         return [int(life_ms) for life_ms in reply]
 
-    async def _take_all(self, asks: Sequence[Ask], ticket: str) -> Verdict:
+    async def _take_all(
+        self, asks: Sequence[Ask], ticket: str, entry: bytes, life_ms: int
+    ) -> Verdict:
         parts = self._parts(asks, [ask.cost for ask in asks])
         if len(parts) > 1:
-            return await self._take_parts(parts, ticket or secrets.token_hex(8))
+            return await self._take_parts(parts, ticket or secrets.token_hex(8), entry, life_ms)
         part = parts[0]
-        written = self._commands.take(part, ticket)
+        written = self._commands.take(part, ticket, entry, life_ms)
         reply = await self._caller.call(part.tag, written, self._take)
         outcomes: list[Outcome] = []
         at = 1
@@ -175,13 +214,21 @@ class RedisState:
             at = _read(reply, at, self._commands.of(ask.group).limits, outcomes)
         return Verdict(reply[0] == 1, outcomes)
 
-    async def _take_parts(self, parts: list[Part], ticket: str) -> Verdict:
+    async def _take_parts(
+        self, parts: list[Part], ticket: str, entry: bytes, life_ms: int
+    ) -> Verdict:
         """Take from all hash slots at once; where one refuses, give back what the others gave."""
         replies: list[Any] = [None] * len(parts)
         admitted = False
         try:
             await _all(
-                self._take_part(part, ticket, replies, place) for place, part in enumerate(parts)
+                self._take_part(
+                    self._commands.take(part, ticket, entry, life_ms, recorded=True),
+                    part.tag,
+                    replies,
+                    place,
+                )
+                for place, part in enumerate(parts)
             )
             admitted = all(reply[0] == 1 for reply in replies)
         finally:
@@ -197,12 +244,13 @@ class RedisState:
                     _put_back(found[place], ask.cost)
         return Verdict(admitted, [each for place in sorted(found) for each in found[place]])
 
-    async def _take_part(self, part: Part, ticket: str, replies: list[Any], place: int) -> None:
-        written = self._commands.take(part, ticket, recorded=True)
-        replies[place] = await self._caller.call(part.tag, written, self._take)
+    async def _take_part(self, written: bytes, tag: bytes, replies: list[Any], place: int) -> None:
+        replies[place] = await self._caller.call(tag, written, self._take)
 
-    async def _settle_part(self, part: Part, ticket: str) -> None:
-        written = self._commands.settle(self._settle, part, ticket)
+    async def _settle_part(
+        self, part: Part, ticket: str, entry: bytes = b"", cost: int | None = None
+    ) -> None:
+        written = self._commands.settle(self._settle, part, ticket, entry, cost)
         await self._caller.call(part.tag, written, self._settle, tells=False)
 
     def _undo(self, parts: list[Part], ticket: str, replies: list[Any]) -> None:
@@ -216,16 +264,18 @@ class RedisState:
                 self._aside.add(task)
                 task.add_done_callback(self._aside.discard)
 
-    def _parts(self, asks: Sequence[Ask], costs: Sequence[int]) -> list[Part]:
-        """Part the asks by hash tag, where that makes a difference."""
-        first = Part(tag_of(asks[0].subject))
+    def _parts(self, asks: Sequence[Ask], costs: Sequence[int], entry: bytes = b"") -> list[Part]:
+        """Part the asks by hash tag, where that makes a difference; one is the entry's."""
+        first = Part(part_tag(asks[0]) if asks else LEDGER_TAG)
         parts: dict[bytes, Part] = {first.tag: first}
         for place, ask in enumerate(asks):
             part = first
             if self._nodes.several:
-                tag = tag_of(ask.subject)
+                tag = part_tag(ask)
                 part = parts.setdefault(tag, Part(tag))
             part.add(place, ask, costs[place])
+        if entry and self._nodes.several and LEDGER_TAG not in parts:
+            parts[LEDGER_TAG] = Part(LEDGER_TAG)
         return list(parts.values())
 
 

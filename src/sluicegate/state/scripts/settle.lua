@@ -1,19 +1,26 @@
 -- Charges what a request cost in the end instead of what it took, once, and frees its slots.
 --
--- EVALSHA sha N key1 … keyN  now_us ticket expire_ms  spec1 cost1 … specN costN
+-- EVALSHA sha N key1 … keyN [lines]  now_us ticket expire_ms  spec1 cost1 … specN costN
+--   [entry cost most]
 --   All as for take.lua, with the keys in the same order; expire_ms is not looked at.
 --   cost       what it cost in the end; "0" gives everything back.
+--   lines      where budgets were taken from, or a line of the ledger is to be written; with it
+--   entry      that line, "" for none,
+--   cost       what budgets are charged with and the line says, in nano-USD; "" where nobody knows it.
+--              That charges them nothing, and so does no entry: what is spent is always on a line.
+--   most       how many lines may wait; others are added up (see line.lua).
 -- Reply: 1 where something was settled or freed, 0 where the ticket took nothing or is settled.
 
 local KEYS, ARGV, call, unpack = KEYS, ARGV, redis.call, cmsgpack.unpack
-local now, settled = time(), 0
-local record
+local now, settled, groups = time(), 0, #KEYS
+local record, lines
+if #ARGV % 2 == 0 then lines, groups = KEYS[groups], groups - 1 end
 
-for group = 1, #KEYS do
+for group = 1, groups do
   local spec, key = unpack(ARGV[group * 2 + 2]), KEYS[group]
   if spec[2][2] == "slots" then
     if call("ZREM", key, ARGV[2]) == 1 then settled = 1 end
-  else
+  elseif spec[2][2] ~= "spending" then
     if record == nil then
       record = call("GETDEL", KEYS[1] .. ":t:" .. ARGV[2])
       record = record and unpack(record)
@@ -38,4 +45,5 @@ for group = 1, #KEYS do
     end
   end
 end
+if lines and part("settled")(KEYS, ARGV, groups, now, part) then settled = 1 end
 return settled

@@ -112,3 +112,16 @@ def test_parts_of_workers_add_up_to_the_limit() -> None:
 def test_a_limit_too_great_to_count_is_refused() -> None:
     with pytest.raises(ValueError, match="write at most"):
         FixedWindow(EXACT + 1, SECOND)
+
+
+def test_a_month_is_that_of_the_calendar() -> None:
+    window = FixedWindow(3, 0)
+    november = MIDNIGHT - 13 * DAY
+    outcome, counts = window.decide(None, MIDNIGHT, 2)
+    assert (outcome.admitted, outcome.reset_us) == (True, november + 30 * DAY - MIDNIGHT)
+    assert counts == (november, 2)
+    december = november + 30 * DAY
+    assert not window.decide(counts, december - 1, 2)[0].admitted
+    outcome, counts = window.decide(counts, december, 2)
+    assert (outcome.remaining, outcome.reset_us, counts) == (1, 31 * DAY, (december, 2))
+    assert window.decide(counts, december - 5, 1)[0].reset_us == 31 * DAY + 5  # a clock set back

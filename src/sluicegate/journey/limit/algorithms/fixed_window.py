@@ -1,4 +1,4 @@
-"""Fixed window: so many per second, minute, hour or day of the clock (UTC).
+"""Fixed window: so many per second, minute, hour, day or calendar month of the clock (UTC).
 
 Cheap and easy to explain. Its known price: up to twice the limit around the end of a window.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from sluicegate.journey.limit.algorithms.period import MONTH, month_start, period_at
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 
@@ -14,8 +15,8 @@ from sluicegate.state.contract import EXACT, NEVER, Counts, Outcome
 class FixedWindow:
     """`limit` units per window of `period_us`; windows are aligned to 1970-01-01 UTC.
 
-    Numbers: the limit and the period. Counts: the start of the window in µs, and the units used in
-    it.
+    A period of 0 is a calendar month. Numbers: the limit and the period. Counts: the start of
+    the window in µs, and the units used in it.
     """
 
     __slots__ = ("code", "limit", "numbers", "period_us")
@@ -32,7 +33,7 @@ class FixedWindow:
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:
         """Say whether `cost` may be had at `now_us`, and what to keep then. Pure."""
         start_us, used = self.window_at(counts, now_us)
-        reset_us = start_us + self.period_us - now_us
+        reset_us = self._end_us(start_us) - now_us
         after = used + cost
         if after > self.limit:
             retry_us = NEVER if cost > self.limit else reset_us
@@ -60,10 +61,15 @@ class FixedWindow:
 
     def window_at(self, counts: Counts | None, now_us: int) -> tuple[int, int]:
         """Return the start of the window at `now_us`, and what is used of it."""
-        start_us = now_us - now_us % self.period_us
+        period_us = self.period_us
+        start_us = now_us - now_us % period_us if period_us else month_start(now_us)
         if counts is not None:
             stored_us, used = cast("tuple[int, int]", counts)
             # A window later than now means that the clock was set back: that window goes on.
             if stored_us >= start_us:
                 return stored_us, used
         return start_us, 0
+
+    def _end_us(self, start_us: int) -> int:
+        period_us = self.period_us
+        return start_us + period_us if period_us else period_at(start_us, MONTH)[1]

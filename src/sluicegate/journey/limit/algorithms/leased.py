@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
+from sluicegate.journey.limit.algorithms.period import period_at
 from sluicegate.journey.limit.algorithms.portion import portion
 from sluicegate.journey.limit.algorithms.sliding_window import SlidingWindow
 from sluicegate.journey.limit.algorithms.token_bucket import TokenBucket, debt_at
@@ -172,7 +173,7 @@ class Leased:
         if isinstance(inner, TokenBucket):
             return self.life_us
         start_us = cast("int", after[0])
-        return min(self.life_us, start_us + inner.period_us - now_us)
+        return min(self.life_us, period_at(start_us, inner.period_us)[1] - now_us)
 
     def _returned(self, own: Counts | None, now_us: int, units: int, worth: int) -> Counts:
         inner = self.inner

@@ -44,14 +44,14 @@ end
 
 local function decide(counts, now, cost, limit, part)
   local own, blocks = parted(counts, now, limit)
-  local ok, left, reset, retry, after = part(limit[3])(own, now, cost, inner_of(limit))
+  local ok, left, reset, retry, after = part(limit[3])(own, now, cost, inner_of(limit), part)
   return ok, left, reset, retry, ok == 1 and joined(after, blocks) or counts
 end
 
 local function adjust(counts, now, taken, change, limit, part)
   local own, blocks = parted(counts, now, limit)
   local _, adjust_inner = part(limit[3])
-  return joined(adjust_inner(own, now, taken, change, inner_of(limit)), blocks)
+  return joined(adjust_inner(own, now, taken, change, inner_of(limit), part), blocks)
 end
 
 -- Returns what was granted, for how long, what is lent to all, what the limit says (four numbers),
@@ -59,22 +59,25 @@ end
 local function lend(counts, now, want, limit, ticket, part)
   local own, blocks, lent, first = parted(counts, now, limit)
   local inner, cap, decide_inner = inner_of(limit), limit[4], part(limit[3])
-  local ok, left, reset, retry = decide_inner(own, now, 0, inner)
+  local ok, left, reset, retry = decide_inner(own, now, 0, inner, part)
   local granted = math.max(0, math.min(want, left, cap - lent))
   if granted == 0 then
     if want > 0 and left > 0 then
       ok, retry = 0, first - now
     elseif want > 0 then
-      ok, left, reset, retry = decide_inner(own, now, 1, inner)
+      ok, left, reset, retry = decide_inner(own, now, 1, inner, part)
     end
     return 0, 0, lent, ok, left, reset, retry
   end
   local ends, worth, size, after = limit[5], granted, #blocks, nil
-  ok, left, reset, retry, after = decide_inner(own, now, granted, inner)
+  ok, left, reset, retry, after = decide_inner(own, now, granted, inner, part)
   if limit[3] == "bucket" then
     worth = granted * limit[6]
-  else
+  elseif limit[7] > 0 then
     ends = math.min(ends, after[1] + limit[7] - now)
+  else
+    local _, month_ends = part("month")(after[1])
+    ends = math.min(ends, month_ends - now)
   end
   blocks[size + 1], blocks[size + 2], blocks[size + 3], blocks[size + 4] =
     ticket, now + ends, granted, worth
@@ -94,8 +97,8 @@ local function take_back(counts, now, unspent, limit, ticket, part)
       end
       local inner, _, adjust_inner = inner_of(limit), part(limit[3])
       -- A window that is now by a clock that was set back is the one that the block was lent in.
-      local start = adjust_inner(own, now, now, 0, inner)[1]
-      return joined(adjust_inner(own, now, start, -units, inner), blocks)
+      local start = adjust_inner(own, now, now, 0, inner, part)[1]
+      return joined(adjust_inner(own, now, start, -units, inner, part), blocks)
     end
   end
 end

@@ -1,0 +1,223 @@
+"""The ledger that waits in Redis or Valkey, on connections of its own.
+
+    <namespace>:{ledger}lines       a stream: lines and alerts
+    <namespace>:{ledger}…           see `state/scripts/ledger_*.lua`, `take.lua` and `settled.lua`
+
+Nothing of it has a life but the leases: the state keeps it until the store has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sluicegate.errors import StateAway
+from sluicegate.metrics import Metrics
+from sluicegate.model.ledger import Entry
+from sluicegate.model.units import Duration
+from sluicegate.state.contract import LEDGER, MOST_LINES, Group
+from sluicegate.state.ledger import Alert, Batch, Line, Spent
+from sluicegate.state.redis.address import parse_address
+from sluicegate.state.redis.breaker import Watch
+from sluicegate.state.redis.caller import Caller
+from sluicegate.state.redis.calls import CallCounts
+from sluicegate.state.redis.commands import LEDGER_TAG, NOTHING, Commands, call, number
+from sluicegate.state.redis.ledger_replies import read_budgets, read_counts, read_item
+from sluicegate.state.redis.open import open_nodes
+from sluicegate.state.redis.resp import bulk
+from sluicegate.state.redis.scripts import script
+
+if TYPE_CHECKING:
+    from sluicegate.clock import Clock
+    from sluicegate.settings import State
+    from sluicegate.state.ledger import Ledger
+    from sluicegate.state.redis.scripts import Script
+
+TIMEOUT_S: Final = 1.0
+"""Of one call. Nobody's request waits for it."""
+PAGE: Final = 1000
+"""Lines: about a millisecond of the server's time."""
+SOME: Final = 100
+"""Reservations to be swept: about 5 ms of the server's time."""
+NAME: Final = "sluicegate-ledger"
+SCRIPTS: Final = ("read", "moved", "told", "seed", "sweep", "counts", "pending", "totals")
+
+
+class RedisLedger:
+    """A `Ledger`. `start` it on the loop that it is used on."""
+
+    def __init__(
+        self, settings: State, clock: Clock, metrics: Metrics, most_lines: int = MOST_LINES
+    ) -> None:
+        """Take `state` settings; nothing is connected yet. Raises ConfigError for files of TLS.
+
+        What is swept while `most_lines` wait is added up.
+        """
+        # What is said of the state is said by those who count in it: gauges of ours stay hidden.
+        hidden = Metrics()
+        watch = Watch(hidden)
+        counts = CallCounts(clock, hidden, watch)
+        patient = msgspec.structs.replace(settings, timeout=Duration(TIMEOUT_S))
+        self._nodes = open_nodes(patient, clock, watch, counts, NAME)
+        self._caller = Caller(self._nodes, counts)
+        self._commands = Commands(settings.namespace, script("take"))
+        self._scripts = {name: script(f"ledger_{name}") for name in SCRIPTS}
+        self._base = f"{settings.namespace}:{{{LEDGER}}}".encode()
+        self._most_lines = most_lines
+        outcomes = metrics.family(
+            "sluicegate_ledger_calls_total",
+            "counter",
+            "Calls to the state for the ledger that waits there: `ok`, or `away`.",
+            ("outcome",),
+        )
+        self._ok, self._away = outcomes.cell("ok"), outcomes.cell("away")
+
+    async def start(self) -> None:
+        """Connect; returns once that was tried."""
+        await self._nodes.start()
+
+    def close(self) -> None:
+        """Let go of timers and connections."""
+        self._nodes.close()
+
+    async def read(self, mover: str, most: int) -> Batch | None:
+        """Return what waits, to be moved by `mover`; None while another one moves."""
+        reply = await self._call("read", bulk(mover.encode()), number(most))
+        if reply == 0:
+            return None
+        batch = Batch([], [], reply[1])
+        for item in map(read_item, reply[0]):
+            if isinstance(item, Alert):
+                batch.alerts.append(item)
+            else:
+                batch.lines.append(item)
+        return batch
+
+    async def moved(self, mover: str, batch: Batch) -> None:
+        """Delete what the store has now."""
+        ids = [each.id for each in batch.lines] + [each.id for each in batch.alerts]
+        arguments = [bulk(mover.encode()), number(len(ids))]
+        arguments += [bulk(each.encode()) for each in ids]
+        arguments += [bulk(_entry(total).id.encode()) for total in batch.totals]
+        await self._call("moved", *arguments)
+
+    async def waiting(self) -> tuple[int, int]:
+        """Return how many lines wait, and how many exchanges were only added up since ever."""
+        lines, added_up, _ = await self._call("told")
+        return lines, added_up
+
+    async def version(self) -> int:
+        """Return a number that is another one after each move."""
+        return int((await self._call("told"))[2])
+
+    async def seed(
+        self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
+        version: int,
+    ) -> bool:  # fmt: skip
+        """Begin the counts of a budget that has none."""
+        return await self._begin(group, subject, spent, starts_us, version, repairs=False)
+
+    async def put(
+        self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
+        version: int,
+    ) -> bool:  # fmt: skip
+        """Begin the counts of a budget, whatever it has."""
+        return await self._begin(group, subject, spent, starts_us, version, repairs=True)
+
+    async def sweep(self, most: int) -> int:
+        """Charge reservations that nobody keeps any more."""
+        swept = 0
+        while swept < most:
+            some = min(SOME, most - swept)
+            count = await self._call("sweep", number(some), number(self._most_lines))
+            swept += count
+            if count < some:
+                break
+        return swept
+
+    async def counts(self) -> list[Spent]:
+        """Return the counts of all budgets."""
+        found: dict[bytes, list[Spent]] = {}
+        cursor = b"0"
+        while True:
+            cursor, *pairs = await self._call("counts", bulk(cursor))
+            for budget, value in zip(pairs[::2], pairs[1::2], strict=True):
+                found[budget] = read_counts(budget, value)
+            if cursor == b"0":
+                return [each for counts in found.values() for each in counts]
+
+    async def pending(self) -> list[Line]:
+        """Return all lines that wait, and totals as lines of their minute."""
+        lines: list[Line] = []
+        after = b"-"
+        while after:
+            page = await self._call("pending", bulk(after), number(PAGE))
+            lines += [line for line in map(read_item, page) if isinstance(line, Line)]
+            after = page[-1][0] if len(page) == PAGE else b""
+        return lines + await self._totals()
+
+    async def _totals(self) -> list[Line]:
+        """Return totals that wait, those that were read before the others."""
+        found: dict[str, Line] = {}
+        for name in (b"overread", b"over"):
+            cursor = b"0"
+            while True:
+                cursor, *pairs = await self._call("totals", bulk(name), bulk(cursor))
+                for total, budgets in zip(pairs[::2], pairs[1::2], strict=True):
+                    entry = _entry(total)
+                    known = read_budgets(budgets)
+                    found[entry.id] = Line(entry.id, entry.at_us, entry.cost, known, total)
+                if cursor == b"0":
+                    break
+        return list(found.values())
+
+    async def _begin(
+        self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
+        version: int, *, repairs: bool,
+    ) -> bool:  # fmt: skip
+        """Go through the lines page by page; False once it cannot be exact."""
+        prepared = self._commands.of(group)
+        key = prepared.key_of(subject)
+        told = [prepared.spec, number(version), number(repairs)]
+        sums, after = list(spent), b"-"
+        while True:
+            arguments = [*told, bulk(after)]
+            for start_us, each in zip(starts_us, sums, strict=True):
+                arguments += [number(start_us), number(each)]
+            reply = await self._call("seed", *arguments, key=key)
+            if isinstance(reply, int):
+                return reply == 1
+            after, sums = reply[0], [int(each) for each in reply[1:]]
+
+    async def _call(self, name: str, *arguments: bytes, key: bytes | None = None) -> Any:  # noqa: ANN401 - what the server replies
+        called: Script = self._scripts[name]
+        keys = [self._base, self._base + b"lines"]
+        if key is not None:
+            keys.append(key)
+        try:
+            reply = await self._caller.call(
+                LEDGER_TAG, call(called, keys, [NOTHING, *arguments]), called
+            )
+        except StateAway:
+            self._away.value += 1
+            raise
+        self._ok.value += 1
+        return reply
+
+
+def open_ledger(
+    settings: State, clock: Clock, metrics: Metrics, most_lines: int = MOST_LINES
+) -> Ledger | None:
+    """Build the ledger of a `state.url`; None for `memory://`, which only its process can see.
+
+    Raises ConfigError where a file of `state.tls` cannot be used.
+    """
+    if parse_address(settings.url).kind == "memory":
+        return None
+    return RedisLedger(settings, clock, metrics, most_lines)
+
+
+def _entry(total: bytes) -> Entry:
+    return msgspec.msgpack.decode(total, type=Entry)
