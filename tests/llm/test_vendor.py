@@ -89,3 +89,12 @@ def test_what_is_no_object_passes_as_it_is(body: bytes) -> None:
         is_object = False
     if not is_object:
         assert fit(made, body) == body
+
+
+def test_streams_of_openais_are_asked_for_their_usage_unless_the_vendor_has_other_ways() -> None:
+    config = settings("openai")
+    assert vendor().asks_usage("openai_chat", config)
+    assert vendor().asks_usage("openai_completions", config)
+    assert not vendor().asks_usage("openai_responses", config)
+    assert not vendor().asks_usage("anthropic_messages", config)
+    assert not vendor(usage_asked=False).asks_usage("openai_chat", config)

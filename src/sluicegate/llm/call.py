@@ -31,6 +31,17 @@ class Overrides:
         self.timeout_s: float | None = None
 
 
+class Charge:
+    """What one attempt has used, and what that costs in nano-USD; None where nobody knows."""
+
+    __slots__ = ("cost", "usage")
+
+    def __init__(self, usage: Usage, cost: int | None) -> None:
+        """Keep both."""
+        self.usage = usage
+        self.cost = cost
+
+
 class ModelCall:
     """`asked` is the model's name as the caller wrote it, `alias` the model's that it stands for.
 
@@ -38,13 +49,15 @@ class ModelCall:
     pass-through asks for `proxy/<provider>`. `fields` are the members of the body, as they came;
     `request` is what they say, once it was read. `allows` say of a model's name whether the caller
     may see it. `unknown` are fields that nobody knows, `dropped` those that were left out for who
-    has answered. Times are monotonic seconds.
+    has answered. `charges` are of all attempts that used something, the one that answered last.
+    `from_cache`: nobody was asked. `waited_s` is how long it took providers to begin an answer,
+    or to give a whole one. Other times are monotonic seconds.
     """
 
     __slots__ = (
-        "alias", "allows", "asked", "body", "deployment", "dropped", "endpoint", "failure",
-        "fields", "first_token_at", "overrides", "pool", "provider", "request", "stream",
-        "unknown", "usage",
+        "alias", "allows", "asked", "body", "charges", "deployment", "dropped", "endpoint",
+        "failure", "fields", "first_token_at", "from_cache", "overrides", "pool", "provider",
+        "request", "stream", "unknown", "usage", "waited_s",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, asked: str) -> None:
@@ -66,3 +79,21 @@ class ModelCall:
         self.unknown: list[str] = []
         self.dropped: list[str] = []
         self.first_token_at = 0.0
+        self.charges: list[Charge] = []
+        self.from_cache = False
+        self.waited_s = 0.0
+
+    @property
+    def cost(self) -> int | None:
+        """What all attempts cost together, in nano-USD; None where a price is not known."""
+        total = 0
+        for charge in self.charges:
+            if charge.cost is None:
+                return None
+            total += charge.cost
+        return total
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens all attempts used together."""
+        return sum(charge.usage.total for charge in self.charges)

@@ -234,7 +234,8 @@ class Request(Struct, kw_only=True):
 class Usage(Struct, kw_only=True):
     """Tokens. `input` holds `cached` and `cache_write` as well, `output` holds `reasoning`.
 
-    `cache_write_1h` is the part of `cache_write` that is kept for an hour.
+    `cache_write_1h` is the part of `cache_write` that is kept for an hour. Those of sound and of
+    images are parts of `input` and `output`. `estimated`: counted from bytes, for nobody said.
     """
 
     input: int = 0
@@ -245,6 +246,9 @@ class Usage(Struct, kw_only=True):
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    image_input: int = 0
+    image_output: int = 0
+    estimated: bool = False
 
     @property
     def total(self) -> int:

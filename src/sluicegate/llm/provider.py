@@ -68,5 +68,11 @@ class Provider(Protocol):
     def fit(self, dialect: str, body: Outgoing, *, model: str, stream: bool) -> Outgoing:
         """Change a translated body where the vendor differs from the dialect it speaks."""
 
+    def asks_usage(self, dialect: str, config: ProviderConfig) -> bool:
+        """Whether a stream in a dialect says what it used only where `stream_options` asks it to.
+
+        False where it says so anyway, and where the provider refuses to be asked.
+        """
+
     def check(self, config: ProviderConfig) -> list[tuple[str, str]]:
         """Return what is wrong with a configuration beyond `required`: (field, message)."""

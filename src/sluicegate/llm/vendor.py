@@ -13,6 +13,7 @@ import msgspec
 
 from sluicegate.llm.dialect import Outgoing
 from sluicegate.llm.provider import Place
+from sluicegate.llm.stream_usage import STREAMS
 
 if TYPE_CHECKING:
     from sluicegate.llm.provider import Auth
@@ -45,7 +46,8 @@ class Vendor:
     `extra_places` are of dialects that are spoken only where the configuration's `dialects` names
     them. `renamed` are fields of an `openai_chat` body that the vendor calls otherwise, `needless`
     those that it does without or refuses, though what they ask for happens anyway.
-    `as_system`: it does not know the role `developer`.
+    `as_system`: it does not know the role `developer`. `usage_asked`: its streams of OpenAI's say
+    what they used where they are asked; False where they do so anyway, or cannot be asked.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Vendor:
     renamed: Mapping[str, str] = field(default_factory=dict)
     needless: Sequence[str] = ()
     as_system: bool = False
+    usage_asked: bool = True
 
     def base(self, config: ProviderConfig) -> str:
         """Return the URL in front of every path: as configured, or the vendor's own."""
@@ -86,6 +89,10 @@ class Vendor:
         if dialect != "openai_chat" or not (self.renamed or self.needless or self.as_system):
             return body
         return Outgoing(rewritten(body.body, self._change), body.headers)
+
+    def asks_usage(self, dialect: str, config: ProviderConfig) -> bool:  # noqa: ARG002 - of a contract
+        """Whether a stream says what it used only where it is asked to."""
+        return self.usage_asked and dialect in STREAMS
 
     def check(self, config: ProviderConfig) -> list[tuple[str, str]]:
         """Find fault with dialects that are not spoken here."""

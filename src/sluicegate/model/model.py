@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from sluicegate.model.price import Price
 from sluicegate.model.resilience import Hedge
 from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration
@@ -88,6 +89,10 @@ class Deployment(Resource, frozen=True, kw_only=True):
     ] = []
     concurrent: Annotated[
         AtLeastOne | None, Meta(description="Calls at the same time, in all replicas together.")
+    ] = None
+    price: Annotated[
+        Price | None,
+        Meta(description="What its tokens cost, in place of what is known of the vendor's prices."),
     ] = None
 
 

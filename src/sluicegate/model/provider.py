@@ -110,6 +110,13 @@ class Provider(Resource, frozen=True, kw_only=True):
             "(such as `[openai_chat]` for a server without `/responses`)."
         ),
     ] = None
+    stream_usage: Annotated[
+        bool,
+        Meta(
+            description="Ask what a stream has used (`stream_options`) where the vendor says it "
+            "only then; the caller sees no sign of it. `false` for servers that refuse to be asked."
+        ),
+    ] = True
     headers: Annotated[
         dict[str, str], Meta(description="Sent with every call; values may be references.")
     ] = {}

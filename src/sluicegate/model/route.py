@@ -121,6 +121,13 @@ class Ai(Resource, frozen=True, kw_only=True):
             "is shown what has been said so far; else it ends with an error."
         ),
     ] = False
+    litellm_headers: Annotated[
+        bool,
+        Meta(
+            description="Say what a call cost in LiteLLM's headers (`x-litellm-response-cost` and "
+            "so on) as well."
+        ),
+    ] = False
 
 
 class Route(Resource, frozen=True, kw_only=True):

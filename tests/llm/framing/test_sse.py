@@ -4,12 +4,14 @@ import itertools
 import sys
 
 import pytest
+from anthropic._streaming import SSEDecoder as AnthropicDecoder
 from hypothesis import given
 from hypothesis import strategies as st
+from openai._streaming import SSEDecoder as OpenaiDecoder
 
 from sluicegate.llm.dialect import Frame
 from sluicegate.llm.failure import Malformed
-from sluicegate.llm.framing.sse import SseFraming
+from sluicegate.llm.framing.sse import SseFraming, comment
 from support.llm_goldens import golden, goldens
 
 
@@ -125,3 +127,26 @@ def test_many_short_frames_in_one_read_are_cut_without_looking_at_them_again(uni
     frames = SseFraming().feed(data)
     assert b"".join(frame.raw for frame in frames) == data
     assert _Counted.looked < 8 * len(data)
+
+
+@given(st.text())
+def test_a_comment_is_whole_frames_that_say_nothing(text: str) -> None:
+    data = comment(text)
+    framing = SseFraming()
+    found = framing.feed(b"data: 1\n\n" + data + b"data: 2\n\n")
+    assert [(frame.name, frame.data) for frame in found if frame.data] == [("", b"1"), ("", b"2")]
+    assert b"".join(frame.raw for frame in found) == b"data: 1\n\n" + data + b"data: 2\n\n"
+    assert framing.rest == 0
+
+
+def test_no_line_of_a_comment_is_a_field() -> None:
+    assert comment("a=1 b=2") == b": a=1 b=2\n\n"
+    assert comment("a\ndata: x\r\n\rb") == b": a\n: data: x\n: \n: b\n\n"
+    assert comment("") == b": \n\n"
+    assert comment("\ud83d") == b": ?\n\n"
+
+
+def test_the_official_sdks_pass_over_a_comment() -> None:
+    data = comment("cost=1\ntokens=2")
+    assert list(OpenaiDecoder().iter_bytes(iter([data]))) == []
+    assert list(AnthropicDecoder().iter_bytes(iter([data]))) == []

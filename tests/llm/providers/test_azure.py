@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluicegate.llm.providers import find
-from support.links import places, shown
+from support.links import places, settings, shown
 
 AT = "https://example.services.ai.azure.com"
 
@@ -35,3 +37,21 @@ def test_claude_is_spoken_to_as_anthropic_does_and_has_the_key_there() -> None:
     assert facts.dialect_for("gpt") == "openai_chat"
     assert shown("azure") == ["api-key"]
     assert shown("azure", "anthropic_messages") == ["x-api-key"]
+
+
+@pytest.mark.parametrize(
+    ("version", "chat", "completions"),
+    [
+        (None, True, True),
+        ("2024-10-21", True, False),
+        ("2024-09-01-preview", True, False),
+        ("2024-06-01", False, False),
+        ("preview", True, False),
+    ],
+)
+def test_usage_is_asked_for_where_a_version_knows_how(
+    version: str | None, *, chat: bool, completions: bool
+) -> None:
+    config = settings("azure", api_version=version)
+    assert find("azure").asks_usage("openai_chat", config) == chat
+    assert find("azure").asks_usage("openai_completions", config) == completions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.links import places
+from sluicegate.llm.providers import find
+from support.links import fitted, places, settings
 
 
 def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
@@ -14,3 +15,8 @@ def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
 
 def test_chat_as_openais_is_spoken_only_where_it_is_asked_for() -> None:
     assert "openai_chat" in places("cohere", dialects=["openai_chat"])
+
+
+def test_it_refuses_to_be_asked_what_a_stream_used() -> None:
+    assert not find("cohere").asks_usage("openai_chat", settings("cohere"))
+    assert fitted("cohere", {"a": 1, "stream_options": {"include_usage": True}}) == {"a": 1}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.links import fitted, places
+from sluicegate.llm.providers import find
+from support.links import fitted, places, settings
 
 
 def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
@@ -28,3 +29,7 @@ def test_what_mistral_calls_otherwise_is_renamed_and_usage_needs_no_asking() -> 
         "random_seed": 7,
         "future": {"kept": [1.5]},
     }
+
+
+def test_it_says_what_a_stream_used_unasked() -> None:
+    assert not find("mistral").asks_usage("openai_chat", settings("mistral"))

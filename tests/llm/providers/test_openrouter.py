@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluicegate.llm.providers import find
-from support.links import places
+from support.links import places, settings
 
 
 def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
@@ -18,3 +18,7 @@ def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
 
 def test_the_name_of_the_callers_application_goes_on() -> None:
     assert {b"http-referer", b"x-title"} <= find("openrouter").forwards
+
+
+def test_it_says_what_a_stream_used_unasked() -> None:
+    assert not find("openrouter").asks_usage("openai_chat", settings("openrouter"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.links import fitted, places
+from sluicegate.llm.providers import find
+from support.links import fitted, places, settings
 
 
 def test_each_dialect_is_spoken_where_the_vendor_has_it() -> None:
@@ -17,3 +18,7 @@ def test_the_bound_on_tokens_has_its_older_name_and_developers_speak_as_the_syst
         "max_tokens": 5,
         "messages": [{"role": "system", "content": "x"}],
     }
+
+
+def test_it_says_what_a_stream_used_unasked() -> None:
+    assert not find("perplexity").asks_usage("openai_chat", settings("perplexity"))

@@ -128,6 +128,16 @@ class SseFraming:
         return Frame(raw, name.decode("utf-8", "replace"), b"\n".join(lines))
 
 
+def comment(text: str) -> bytes:
+    """Return a frame that says nothing to who reads events, each line of `text` on one of its own.
+
+    Not for streams of `gemini_generate`: Google's SDK takes every line that is no data for JSON
+    (python-genai 3.4, _api_client.py, `_iter_response_stream`), and fails.
+    """
+    lines = LINE.split(text.encode("utf-8", "replace"))
+    return b": " + b"\n: ".join(lines) + b"\n\n"
+
+
 def _is_mixed(buffer: bytes | bytearray, look: int) -> bool:
     """Whether empty lines stand in a buffer that do not end with CRLF behind CRLF.
 

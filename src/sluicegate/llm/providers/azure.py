@@ -5,7 +5,8 @@ older API, whose paths hold the deployment. Claude models are at `/anthropic/` o
 `https://<name>.services.ai.azure.com`.
 Source: openai-python 3.54 `lib/azure.py` (`api-key`, `/openai/deployments/{model}`, `api-version`);
 anthropic-sdk-python 2.12 `lib/foundry.py` (URL, `x-api-key`); Microsoft, "Azure OpenAI in Azure AI
-Foundry Models v1 API".
+Foundry Models v1 API". Chat takes `stream_options` since version 2024-09-01-preview
+(Azure/azure-sdk-for-java, 40998); older ones refuse them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ OLDER: Final = {
 }
 
 
+COUNTS_SINCE: Final = "2024-09-01"
+
+
 class _Azure(Vendor):
     def spoken(self, config: ProviderConfig) -> Mapping[str, Place]:
         spoken = super().spoken(config)
@@ -47,6 +51,12 @@ class _Azure(Vendor):
 
     def dialects_of(self, model: str) -> Sequence[str] | None:
         return tuple(CLAUDE) if model.startswith("claude") else OURS
+
+    def asks_usage(self, dialect: str, config: ProviderConfig) -> bool:
+        older = config.api_version
+        if older is not None and (older < COUNTS_SINCE or dialect != "openai_chat"):
+            return False
+        return super().asks_usage(dialect, config)
 
 
 PROVIDER: Final = _Azure(

@@ -2,7 +2,8 @@
 
 Source: cohere-python 7.3, `environment.py` (URL), `core/client_wrapper.py` (bearer token),
 `v2/raw_client.py` (`v2/chat`); https://docs.cohere.com/docs/compatibility-api
-(`/compatibility/v1/embeddings`). Chat is not spoken there: it has no citations and no documents.
+(`/compatibility/v1/embeddings`). Chat is not spoken there: it has no citations and no documents,
+and refuses `stream_options` (strandsagents.com, "Cohere").
 """
 
 from __future__ import annotations
@@ -20,4 +21,6 @@ PROVIDER: Final = Vendor(
         "openai_embeddings": Place("/compatibility/v1/embeddings"),
     },
     extra_places={"openai_chat": Place("/compatibility/v1/chat/completions")},
+    needless=("stream_options",),
+    usage_asked=False,
 )

@@ -18,4 +18,5 @@ PROVIDER: Final = Vendor(
     renamed={"max_completion_tokens": "max_tokens", "seed": "random_seed"},
     needless=("stream_options",),
     as_system=True,
+    usage_asked=False,
 )

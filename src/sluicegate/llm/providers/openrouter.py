@@ -1,7 +1,9 @@
 """OpenRouter.
 
 Source: https://openrouter.ai/docs/api-reference/overview (URL, bearer token, `HTTP-Referer` and
-`X-Title`), `/docs/client-sdks` (`chat`, `responses`, `embeddings`, Anthropic's `messages`).
+`X-Title`), `/docs/client-sdks` (`chat`, `responses`, `embeddings`, Anthropic's `messages`),
+`/docs/use-cases/usage-accounting` (the last event of a stream says what was used; asking for it is
+deprecated and has no effect).
 """
 
 from __future__ import annotations
@@ -25,4 +27,5 @@ PROVIDER: Final = Vendor(
     places={**CHAT, **RESPONSES, **MESSAGES, **COMPLETIONS, **EMBEDDINGS},
     headers=(ANTHROPIC_VERSION,),
     forwards=ANTHROPIC_FORWARDS | {b"http-referer", b"x-title"},
+    usage_asked=False,
 )

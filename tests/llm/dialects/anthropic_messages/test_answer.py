@@ -102,7 +102,7 @@ def test_what_has_no_block_is_told_beside() -> None:
     assert [part["index"] for part in said["parts"]] == [0, 1]
     assert said["logprobs"][0]["token"] == "a"
     assert (said["stop_detail"], said["service_tier"]) == ("OTHER", "flex")
-    assert (said["fingerprint"], said["usage"]) == ("fp", {"audio_output": 4})
+    assert (said["fingerprint"], written["usage"]["sluicegate"]) == ("fp", {"audio_output": 4})
     assert said["extras"] == {"citations": ["https://x/"]}
 
 

@@ -11,7 +11,6 @@ from sluicegate.llm.canonical import (
     Text,
     Thinking,
     ToolCall,
-    Usage,
 )
 from sluicegate.llm.dialects.anthropic_messages import extension
 
@@ -59,7 +58,5 @@ def test_parts_without_a_block_are_told_by_what_they_are() -> None:
     }
 
 
-def test_tokens_of_sound_and_probabilities_are_told_too() -> None:
-    assert extension.of_usage(Usage(audio_input=3)) == {"audio_input": 3}
-    assert extension.of_usage(None) == {}
+def test_probabilities_are_told_too() -> None:
     assert extension.of_logprobs([Logprob(token="a", logprob=-1.0)])[0]["token"] == "a"

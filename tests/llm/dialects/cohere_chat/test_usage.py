@@ -11,10 +11,10 @@ from sluicegate.llm.dialects.cohere_chat.usage import (
     STOPS,
     Tokens,
     Usage,
-    billed,
     failed,
     read_stop,
     read_usage,
+    unsaid,
     write_stop,
     write_usage,
 )
@@ -44,14 +44,16 @@ def test_a_reason_of_later_versions_is_an_end_with_its_word() -> None:
     assert failed("TIRED") is None
 
 
-def test_what_the_model_saw_counts_and_what_is_billed_where_nothing_else_is_said() -> None:
+def test_what_is_paid_counts_and_what_the_model_saw_where_nothing_else_is_said() -> None:
     units: dict[str, float | None] = {"input_tokens": 1.0, "output_tokens": 2.0}
     seen = Usage(tokens=Tokens(5.0, 6.0), billed_units=units)
-    assert read_usage(seen) == canonical.Usage(input=5, output=6)
-    assert billed(seen) == units
-    only = Usage(billed_units=units)
-    assert read_usage(only) == canonical.Usage(input=1, output=2)
-    assert billed(only) is None
+    assert read_usage(seen) == canonical.Usage(input=1, output=2)
+    assert (unsaid(seen) or {})["tokens"] == {"input_tokens": 5.0, "output_tokens": 6.0}
+    for only in (Usage(billed_units=units), Usage(tokens=Tokens(1.0, 2.0))):
+        assert read_usage(only) == canonical.Usage(input=1, output=2)
+        assert unsaid(only) is None
+    searched = Usage(tokens=Tokens(5.0, 6.0), billed_units={"search_units": 1.0})
+    assert read_usage(searched) == canonical.Usage(input=5, output=6)
     assert read_usage(None) is None
     assert read_usage(Usage()) is None
 

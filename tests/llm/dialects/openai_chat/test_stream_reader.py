@@ -31,6 +31,7 @@ from sluicegate.llm.failure import Malformed
 from support.llm_goldens import events_of, parts_of
 
 DONE = b"data: [DONE]\n\n"
+COUNT = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 
 
 def choice(finish: str | None = None, index: int = 0, **delta: Any) -> dict[str, Any]:
@@ -232,3 +233,34 @@ def test_an_error_in_a_stream_is_a_failure_and_the_last_event(data: bytes) -> No
     events = events_of(find("openai_chat"), chunk(choice(content="a")) + data + DONE)
     assert isinstance(events[-1], Failed)
     assert not any(isinstance(event, Ended | Stopped) for event in events)
+
+
+def counts(*chunks: bytes) -> list[tuple[int, int]]:
+    """Return input and output of all that a stream says of its usage."""
+    events = events_of(find("openai_chat"), b"".join(chunks) + DONE)
+    return [(e.usage.input, e.usage.output) for e in events if isinstance(e, Used)]
+
+
+def test_usage_is_read_wherever_vendors_say_it() -> None:
+    text, end = chunk(choice(content="a")), choice("stop")
+    assert counts(text, chunk(end), chunk(usage=COUNT)) == [(3, 4)]
+    assert counts(text, chunk(end, usage=COUNT)) == [(3, 4)]
+    assert counts(text, chunk({**end, "usage": COUNT})) == [(3, 4)]
+    assert counts(text, chunk(end, usage=None), chunk(usage=COUNT)) == [(3, 4)]
+
+
+def test_of_several_counts_the_last_one_is_the_last_to_be_said() -> None:
+    first, second = {**COUNT, "completion_tokens": 1}, {**COUNT, "completion_tokens": 2}
+    said = counts(
+        chunk(choice(content="a"), usage=first),
+        chunk(choice(content="b"), usage=second),
+        chunk(choice("stop"), usage=COUNT),
+    )
+    assert said == [(3, 1), (3, 2), (3, 4)]
+
+
+def test_words_in_a_chunk_with_a_count_are_words() -> None:
+    more = {**choice(content="b"), "usage": COUNT}
+    events = said(chunk(choice(content="a")), chunk(more))
+    assert [e.text for e in events if isinstance(e, Delta)] == ["a", "b"]
+    assert any(isinstance(e, Used) for e in events)

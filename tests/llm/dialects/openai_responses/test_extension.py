@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.llm.canonical import Opaque, Part, Text, Usage
+from sluicegate.llm.canonical import Opaque, Part, Text
 from sluicegate.llm.dialects.openai_responses.extension import (
     citations_of,
     given_id,
@@ -58,12 +58,12 @@ def test_citations_are_parted_and_put_together_again() -> None:
 @given(extension=JSON)
 def test_an_extension_of_any_shape_is_survived(extension: object) -> None:
     parts: list[Part] = [Text(text="a")]
-    restore(extension, parts, Usage())
+    restore(extension, parts)
     assert any(part == Text(text="a") for part in parts)
 
 
 def test_parts_come_back_to_where_they_stood() -> None:
     parts: list[Part] = [Text(text="a"), Text(text="b")]
     kept = {"type": "opaque", "dialect": "x", "raw": {}}
-    restore({"parts": [{"index": 1, "part": kept}]}, parts, None)
+    restore({"parts": [{"index": 1, "part": kept}]}, parts)
     assert parts[1] == Opaque(dialect="x", raw={})

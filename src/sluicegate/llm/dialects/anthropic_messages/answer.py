@@ -206,7 +206,7 @@ def write_answer(answer: Answer) -> bytes:
 
 
 def _write_extras(answer: Answer, message: dict[str, Any], said: dict[str, Any]) -> None:
-    said |= said_beside(answer.service_tier, answer.fingerprint, answer.usage)
+    said |= said_beside(answer.service_tier, answer.fingerprint)
     if answer.service_tier in TIERS:
         message["usage"]["service_tier"] = answer.service_tier
     for path, value in answer.extras.items():
@@ -219,11 +219,9 @@ def _write_extras(answer: Answer, message: dict[str, Any], said: dict[str, Any])
             said.setdefault("extras", {})[path] = value
 
 
-def said_beside(tier: str | None, fingerprint: str | None, usage: Usage | None) -> dict[str, Any]:
+def said_beside(tier: str | None, fingerprint: str | None) -> dict[str, Any]:
     """Return what of these the API has no words for."""
     said: dict[str, Any] = {}
-    if extension.of_usage(usage):
-        said["usage"] = extension.of_usage(usage)
     if tier is not None and tier not in TIERS:
         said["service_tier"] = tier
     if fingerprint is not None:

@@ -4,7 +4,7 @@ In a block: `arguments` (of a tool, where they are no JSON object), `custom` (a 
 text), `refusal` (the text is one), `signature` (of a part that is no reasoning), `id` and `summary`
 (of reasoning), `citations` (in another vendor's form). In a message, or the `message_delta` of a
 stream: `parts` (`index`, and what stood there: other vendors' parts, images), `citations`,
-`logprobs`, `stop_detail`, `usage`, `service_tier`, `fingerprint`, `extras`.
+`logprobs`, `stop_detail`, `service_tier`, `fingerprint`, `extras`. In a usage: `usage_beside`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from sluicegate.llm.canonical import (
     Text,
     Thinking,
     ToolCall,
-    Usage,
 )
 from sluicegate.llm.signature import opened, sealed
 
@@ -100,14 +99,6 @@ def of_foreign(index: int, part: Part) -> dict[str, Any]:
     plain = msgspec.to_builtins(part)
     kept = {name: value for name, value in plain.items() if value not in (None, "", False)}
     return {"index": index, **kept}
-
-
-def of_usage(usage: Usage | None) -> dict[str, Any]:
-    """Return the tokens that this API does not count."""
-    if usage is None:
-        return {}
-    audio = {"audio_input": usage.audio_input, "audio_output": usage.audio_output}
-    return {name: count for name, count in audio.items() if count}
 
 
 def of_logprobs(logprobs: list[Logprob]) -> list[dict[str, Any]]:

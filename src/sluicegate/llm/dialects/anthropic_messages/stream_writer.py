@@ -192,7 +192,7 @@ class MessagesWriter:
             self._said["parts"] = list(self._foreign.values())
         if unsaid(stop):
             self._said["stop_detail"] = unsaid(stop)
-        self._said |= said_beside(self._begun.service_tier, self._begun.fingerprint, self._usage)
+        self._said |= said_beside(self._begun.service_tier, self._begun.fingerprint)
         fields = {"type": "message_delta", "delta": fields_of(stop), "usage": self._counts()}
         if self._said:
             fields[FIELD] = self._said

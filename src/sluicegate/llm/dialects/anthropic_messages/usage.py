@@ -7,11 +7,15 @@ counts of a `message_delta` are cumulative, and absent where unchanged.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from sluicegate.llm.canonical import Usage
+from sluicegate.llm.usage_beside import UsageBeside, beside, with_beside
+
+WORDLESS: Final = ("audio_input", "audio_output", "image_input", "image_output")
+"""Tokens that this API does not count."""
 
 
 class CacheCreation(Struct):
@@ -37,6 +41,7 @@ class UsageIn(Struct):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
+    sluicegate: UsageBeside | None = None
 
     def over(self, before: UsageIn) -> UsageIn:
         """Return these counts, and those of `before` where there are none here."""
@@ -53,7 +58,7 @@ def usage_of(counts: UsageIn) -> Usage:
     written = counts.cache_creation_input_tokens or 0
     kept = counts.cache_creation
     details = counts.output_tokens_details
-    return Usage(
+    usage = Usage(
         input=(counts.input_tokens or 0) + cached + written,
         output=counts.output_tokens or 0,
         cached=cached,
@@ -61,6 +66,7 @@ def usage_of(counts: UsageIn) -> Usage:
         cache_write_1h=(kept.ephemeral_1h_input_tokens or 0) if kept is not None else 0,
         reasoning=(details.thinking_tokens or 0) if details is not None else 0,
     )
+    return with_beside(usage, counts.sluicegate)
 
 
 def counts_of(usage: Usage | None) -> dict[str, Any]:
@@ -79,4 +85,7 @@ def counts_of(usage: Usage | None) -> dict[str, Any]:
         }
     if usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    said = beside(usage, *WORDLESS)
+    if said is not None:
+        counts["sluicegate"] = to_builtins(said)
     return counts

@@ -213,7 +213,6 @@ def _ours(
         "fingerprint": answer.fingerprint,
         "logprobs": choice.logprobs,
         "choices": answer.choices[1:],
-        "reasoning_tokens": 0 if answer.usage is None else answer.usage.reasoning,
         "parts": {str(at): one for at, part in enumerate(choice.parts) if (one := _odd(part))},
         "stop": choice.stop if choice.stop.reason in ("refusal", "pause") else None,
         "extras": extras,

@@ -130,8 +130,6 @@ class ConverseWriter:
         more: dict[str, Any] = {OURS: self._ours}
         if stop.sequence is not None:
             more["stop_sequence"] = stop.sequence
-        if self._usage is not None and self._usage.reasoning:
-            self._ours["reasoning_tokens"] = self._usage.reasoning
         stopped = {"stopReason": write_stop(stop), "additionalModelResponseFields": more}
         metadata = {"usage": write_usage(self._usage), "metrics": {"latencyMs": 0}}
         return _event("messageStop", stopped) + _event("metadata", metadata)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from sluicegate.llm import canonical
 from sluicegate.llm.failure import Malformed
+from sluicegate.llm.usage_beside import UsageBeside, beside, with_beside
 
 STOPS: Final[dict[str, canonical.StopReason]] = {
     "end_turn": "end",
@@ -34,6 +35,9 @@ WORDS: Final[dict[canonical.StopReason, str]] = {
 BROKEN: Final = frozenset({"malformed_model_output", "malformed_tool_use"})
 """Bedrock says itself that the answer is none."""
 
+WORDLESS: Final = ("reasoning", "audio_input", "audio_output", "image_input", "image_output")
+"""Tokens that Converse does not count."""
+
 
 class CacheDetail(Struct, frozen=True, rename="camel"):
     """Tokens written for one lifetime."""
@@ -51,18 +55,20 @@ class TokenUsage(Struct, frozen=True, omit_defaults=True, rename="camel"):
     cache_read_input_tokens: int = 0
     cache_write_input_tokens: int = 0
     cache_details: list[CacheDetail] = []
+    sluicegate: UsageBeside | None = None
 
 
 def read_usage(usage: TokenUsage) -> canonical.Usage:
     """Return the tokens; their `input` holds what the cache has read and written."""
     cached, written = usage.cache_read_input_tokens, usage.cache_write_input_tokens
-    return canonical.Usage(
+    read = canonical.Usage(
         input=usage.input_tokens + cached + written,
         output=usage.output_tokens,
         cached=cached,
         cache_write=written,
         cache_write_1h=sum(one.input_tokens for one in usage.cache_details if one.ttl == "1h"),
     )
+    return with_beside(read, usage.sluicegate)
 
 
 def write_usage(usage: canonical.Usage | None) -> TokenUsage:
@@ -82,6 +88,7 @@ def write_usage(usage: canonical.Usage | None) -> TokenUsage:
         cache_read_input_tokens=usage.cached,
         cache_write_input_tokens=usage.cache_write,
         cache_details=details,
+        sluicegate=beside(usage, *WORDLESS),
     )
 
 

@@ -19,9 +19,9 @@ from sluicegate.llm.dialects.cohere_chat import wire
 from sluicegate.llm.dialects.cohere_chat.read_request import attach
 from sluicegate.llm.dialects.cohere_chat.usage import (
     Usage,
-    billed,
     read_stop,
     read_usage,
+    unsaid,
     write_stop,
     write_usage,
 )
@@ -123,9 +123,9 @@ def read_answer(body: bytes) -> canonical.Answer:
     left = attach(message.citations or [], parts)
     if left:
         extras["citations"] = left
-    units = billed(response.usage)
-    if units is not None:
-        extras["billed_units"] = units
+    whole = unsaid(response.usage)
+    if whole is not None:
+        extras["usage"] = whole
     ours = message.sluicegate or {}
     created = ours.get("created")
     choice = canonical.Choice(index=0, parts=parts, stop=read_stop(response.finish_reason))
@@ -184,12 +184,11 @@ def write_answer(answer: canonical.Answer) -> bytes:
     choice = answer.choices[0]
     extras = dict(answer.extras)
     message = _message(choice.parts, extras.pop("citations", []))
-    usage = write_usage(answer.usage, extras.pop("billed_units", None))
+    usage = write_usage(answer.usage, extras.pop("usage", None))
     wordless = {
         "fingerprint": answer.fingerprint,
         "service_tier": answer.service_tier,
         "choices": answer.choices[1:],
-        "usage": answer.usage if _more(answer.usage) else None,
         "stop": choice.stop if choice.stop.sequence or choice.stop.reason == "refusal" else None,
         "parts": [part for part in choice.parts if _odd(part)],
         "extras": extras,
@@ -206,13 +205,6 @@ def write_answer(answer: canonical.Answer) -> bytes:
     if choice.logprobs is not None:
         body["logprobs"] = [write_logprob(token) for token in choice.logprobs]
     return ENCODER.encode(body)
-
-
-def _more(usage: canonical.Usage | None) -> bool:
-    """Tell whether tokens have been counted that Cohere does not count."""
-    if usage is None:
-        return False
-    return bool(usage.cache_write or usage.reasoning or usage.audio_input or usage.audio_output)
 
 
 def _odd(part: canonical.Part) -> bool:

@@ -3,18 +3,20 @@
 Source: cohere 7.3, `types/usage.py`, `types/chat_finish_reason.py`, `types/finish_reason.py` (which
 has reasons of earlier versions that hosted models still give). Numbers are floats there.
 
-`tokens` are what the model saw, with Cohere's own preamble; `billed_units` what is paid.
-`cached_tokens` are of the former, which therefore count here.
+`billed_units` are what is paid, so they count here; `tokens`, of which `cached_tokens` are a part,
+what the model saw, with Cohere's own preamble (types/usage_billed_units.py, types/usage_tokens.py;
+genai-prices 0.2.3 takes the former as well). Where only `tokens` are said, they count.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from sluicegate.llm import canonical
 from sluicegate.llm.failure import Failure, Malformed
+from sluicegate.llm.usage_beside import UsageBeside, beside, with_beside
 
 if TYPE_CHECKING:
     from sluicegate.llm.failure import Kind
@@ -41,6 +43,12 @@ FAILED: Final[dict[str, Kind]] = {
     "TIMEOUT": "timeout",
 }
 
+WORDLESS: Final = (
+    "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output", "image_input",
+    "image_output",
+)  # fmt: skip
+"""Tokens that Cohere does not count."""
+
 
 class Tokens(Struct, frozen=True):
     """Of one kind."""
@@ -55,34 +63,49 @@ class Usage(Struct, frozen=True):
     tokens: Tokens | None = None
     billed_units: dict[str, float | None] | None = None
     cached_tokens: float | None = None
+    sluicegate: UsageBeside | None = None
 
 
 def read_usage(usage: Usage | None) -> canonical.Usage | None:
-    """Return the tokens."""
+    """Return the tokens that are paid."""
     if usage is None or (usage.tokens is None and usage.billed_units is None):
         return None
-    billed = usage.billed_units or {}
-    tokens = usage.tokens or Tokens(billed.get("input_tokens"), billed.get("output_tokens"))
-    return canonical.Usage(
-        input=int(tokens.input_tokens or 0),
-        output=int(tokens.output_tokens or 0),
-        cached=int(usage.cached_tokens or 0),
+    units = usage.billed_units or {}
+    paid = Tokens(units.get("input_tokens"), units.get("output_tokens"))
+    if usage.tokens is not None and paid == Tokens():
+        paid = usage.tokens
+    incoming = int(paid.input_tokens or 0)
+    read = canonical.Usage(
+        input=incoming,
+        output=int(paid.output_tokens or 0),
+        cached=min(int(usage.cached_tokens or 0), incoming),
     )
+    return with_beside(read, usage.sluicegate)
 
 
-def billed(usage: Usage | None) -> dict[str, float | None] | None:
-    """Return the billed units where they say something that the tokens do not."""
+def unsaid(usage: Usage | None) -> dict[str, Any] | None:
+    """Return all of it, as plain data, where it says more than what is paid."""
     if usage is None or usage.billed_units is None or usage.tokens is None:
         return None
     said = {"input_tokens": usage.tokens.input_tokens, "output_tokens": usage.tokens.output_tokens}
-    return None if usage.billed_units == said else usage.billed_units
+    if usage.billed_units == said:
+        return None
+    return {
+        "billed_units": usage.billed_units,
+        "tokens": said,
+        "cached_tokens": usage.cached_tokens,
+    }
 
 
-def write_usage(usage: canonical.Usage | None, units: object = None) -> dict[str, Any]:
-    """Return them as Cohere counts."""
+def write_usage(usage: canonical.Usage | None, whole: object = None) -> dict[str, Any]:
+    """Return them as Cohere counts; `whole` is what `unsaid` returned."""
     usage = usage or canonical.Usage()
     tokens = {"input_tokens": usage.input, "output_tokens": usage.output}
-    return {"billed_units": units or tokens, "tokens": tokens, "cached_tokens": usage.cached}
+    counts = {"billed_units": tokens, "tokens": tokens, "cached_tokens": usage.cached}
+    if isinstance(whole, dict):
+        counts |= whole
+    said = beside(usage, *WORDLESS)
+    return counts if said is None else {**counts, "sluicegate": to_builtins(said)}
 
 
 def read_stop(word: str) -> canonical.Stop:

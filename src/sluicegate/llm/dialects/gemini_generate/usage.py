@@ -13,8 +13,8 @@ from sluicegate.llm.canonical import Usage
 if TYPE_CHECKING:
     from sluicegate.llm.dialects.gemini_generate.wire import Beside, ModalityTokens, UsageMetadata
 
-AUDIO: Final = "AUDIO"
-NAMES: Final = ("cache_write", "cache_write_1h", "audio_input", "audio_output")
+NAMES: Final = ("cache_write", "cache_write_1h")
+"""Tokens that there is no field for."""
 
 
 def read_usage(said: UsageMetadata, beside: Beside | None = None) -> Usage:
@@ -27,22 +27,27 @@ def read_usage(said: UsageMetadata, beside: Beside | None = None) -> Usage:
         reasoning=reasoning,
     )
     if said.prompt_tokens_details:
-        usage.audio_input = _audio(said.prompt_tokens_details)
+        usage.audio_input = _of("AUDIO", said.prompt_tokens_details)
+        usage.image_input = _of("IMAGE", said.prompt_tokens_details)
+    if said.tool_use_prompt_tokens_details:
+        usage.audio_input += _of("AUDIO", said.tool_use_prompt_tokens_details)
+        usage.image_input += _of("IMAGE", said.tool_use_prompt_tokens_details)
     if said.candidates_tokens_details:
-        usage.audio_output = _audio(said.candidates_tokens_details)
+        usage.audio_output = _of("AUDIO", said.candidates_tokens_details)
+        usage.image_output = _of("IMAGE", said.candidates_tokens_details)
     if beside is not None and beside.usage is not None:
         usage.cache_write = beside.usage.cache_write
         usage.cache_write_1h = beside.usage.cache_write_1h
     return usage
 
 
-def _audio(details: list[ModalityTokens]) -> int:
-    return sum(one.token_count for one in details if one.modality == AUDIO)
+def _of(modality: str, details: list[ModalityTokens]) -> int:
+    return sum(one.token_count for one in details if one.modality == modality)
 
 
-def write_usage(usage: Usage) -> dict[str, int]:
+def write_usage(usage: Usage) -> dict[str, Any]:
     """Return `usageMetadata`; zeros are left out, as by the vendor."""
-    said = {
+    said: dict[str, Any] = {
         "promptTokenCount": usage.input,
         "candidatesTokenCount": max(0, usage.output - usage.reasoning),
         "totalTokenCount": usage.total,
@@ -51,7 +56,17 @@ def write_usage(usage: Usage) -> dict[str, int]:
         said["cachedContentTokenCount"] = usage.cached
     if usage.reasoning:
         said["thoughtsTokenCount"] = usage.reasoning
+    if usage.audio_input or usage.image_input:
+        said["promptTokensDetails"] = _details(usage.input, usage.audio_input, usage.image_input)
+    if usage.audio_output or usage.image_output:
+        made = said["candidatesTokenCount"]
+        said["candidatesTokensDetails"] = _details(made, usage.audio_output, usage.image_output)
     return said
+
+
+def _details(whole: int, audio: int, image: int) -> list[dict[str, Any]]:
+    by_modality = {"TEXT": max(0, whole - audio - image), "AUDIO": audio, "IMAGE": image}
+    return [{"modality": name, "tokenCount": count} for name, count in by_modality.items() if count]
 
 
 def usage_beside(usage: Usage) -> dict[str, Any]:

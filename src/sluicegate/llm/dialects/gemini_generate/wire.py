@@ -309,6 +309,7 @@ class UsageMetadata(Said):
     cached_content_token_count: int | None = None
     prompt_tokens_details: list[ModalityTokens] | None = None
     candidates_tokens_details: list[ModalityTokens] | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokens] | None = None
 
 
 class PromptFeedback(Said):

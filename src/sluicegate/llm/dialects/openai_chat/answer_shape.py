@@ -20,6 +20,7 @@ class Details(Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     audio_tokens: int | None = None
+    image_tokens: int | None = None
     reasoning_tokens: int | None = None
 
 
@@ -27,6 +28,7 @@ class UsageExtension(Struct):
     """Our own, in answers of another gateway of ours."""
 
     cache_write_1h_tokens: int = 0
+    image_output_tokens: int = 0
 
 
 class UsageShape(Struct):
@@ -157,12 +159,13 @@ class ChatAnswer(Struct):
 
 
 class ChunkChoice(Struct):
-    """Choice of a ChatCompletionChunk."""
+    """Choice of a ChatCompletionChunk. `usage` here is Moonshot's (earendil-works/pi, 2017)."""
 
     delta: Message | None = None
     index: int = 0
     finish_reason: str | None = None
     logprobs: LogprobsShape | None = None
+    usage: UsageShape | None = None
     sluicegate: ChoiceExtension | None = None
 
 
@@ -204,15 +207,18 @@ def usage_of(shape: UsageShape) -> Usage:
     reasoning = given.reasoning_tokens or 0
     if reasoning and shape.total_tokens == prompt + completion + reasoning:
         completion += reasoning
+    ours = shape.sluicegate or UsageExtension()
     return Usage(
         input=prompt,
         output=completion,
         cached=asked.cached_tokens or shape.prompt_cache_hit_tokens or 0,
         cache_write=asked.cache_write_tokens or 0,
-        cache_write_1h=shape.sluicegate.cache_write_1h_tokens if shape.sluicegate else 0,
+        cache_write_1h=ours.cache_write_1h_tokens,
         reasoning=reasoning,
         audio_input=asked.audio_tokens or 0,
         audio_output=given.audio_tokens or 0,
+        image_input=asked.image_tokens or 0,
+        image_output=given.image_tokens or ours.image_output_tokens,
     )
 
 
@@ -233,6 +239,12 @@ def usage_shaped(usage: Usage) -> dict[str, Any]:
     }
     if usage.cache_write:
         shaped["prompt_tokens_details"]["cache_write_tokens"] = usage.cache_write
-    if usage.cache_write_1h:
-        shaped["sluicegate"] = {"cache_write_1h_tokens": usage.cache_write_1h}
+    if usage.image_input:
+        shaped["prompt_tokens_details"]["image_tokens"] = usage.image_input
+    ours = {
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "image_output_tokens": usage.image_output,
+    }
+    if any(ours.values()):
+        shaped["sluicegate"] = {name: count for name, count in ours.items() if count}
     return shaped

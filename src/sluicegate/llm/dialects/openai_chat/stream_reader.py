@@ -3,7 +3,9 @@
 A chunk that holds more text of what came last is the usual case and costs one typed decode. Parts
 are numbered as they begin; another part begins where reasoning, text, a refusal or a tool's call
 takes turns. The end marker is `data: [DONE]` (openai/_streaming.py), and the usage comes before it
-in a chunk without choices, where `stream_options.include_usage` asked for it.
+in a chunk without choices, where `stream_options.include_usage` asked for it. Others say it beside
+the last choice (Mistral, DeepSeek), in it (Moonshot), or in every chunk (Perplexity): the last one
+counts.
 """
 
 from __future__ import annotations
@@ -127,8 +129,11 @@ class ChatStreamReader:
             if choice.finish_reason in BROKEN:
                 self._failed = True
                 events.append(Failed(broken()))
-        if chunk.usage is not None:
-            events.append(Used(shape.usage_of(chunk.usage)))
+        used = chunk.usage
+        if used is None and chunk.choices:
+            used = chunk.choices[-1].usage
+        if used is not None:
+            events.append(Used(shape.usage_of(used)))
         return events
 
 
@@ -137,6 +142,7 @@ def _is_plain(choice: shape.ChunkChoice, delta: shape.Message) -> bool:
     return (
         choice.finish_reason is None
         and choice.logprobs is None
+        and choice.usage is None
         and not delta.tool_calls
         and not delta.reasoning_content
         and not delta.reasoning

@@ -29,6 +29,7 @@ from sluicegate.llm.dialects.openai_responses.extension import (
 from sluicegate.llm.dialects.openai_responses.failures import failure_of
 from sluicegate.llm.dialects.openai_responses.input_reader import thoughts
 from sluicegate.llm.failure import AnswerFailed, Malformed
+from sluicegate.llm.usage_beside import with_beside
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -49,7 +50,7 @@ def read_answer(body: bytes) -> Answer:
         raise Malformed("the answer is no response") from None
     usage = usage_of(response.usage)
     extension = response.sluicegate or {}
-    stop = restore(extension, parts, usage) or stop_of(response, parts)
+    stop = restore(extension, parts) or stop_of(response, parts)
     fingerprint, extras = extension.get("fingerprint"), extension.get("extras")
     return Answer(
         id=response.id,
@@ -90,13 +91,14 @@ def usage_of(used: shape.Used | None) -> Usage | None:
         return None
     of_input = used.input_tokens_details or shape.InputDetails()
     of_output = used.output_tokens_details or shape.OutputDetails()
-    return Usage(
+    usage = Usage(
         input=used.input_tokens,
         output=used.output_tokens,
         cached=of_input.cached_tokens or 0,
         cache_write=of_input.cache_write_tokens or 0,
         reasoning=of_output.reasoning_tokens or 0,
     )
+    return with_beside(usage, used.sluicegate)
 
 
 def stop_of(response: shape.Response, parts: list[Part]) -> Stop:

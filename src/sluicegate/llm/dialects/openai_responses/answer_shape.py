@@ -11,6 +11,8 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from sluicegate.llm.usage_beside import UsageBeside
+
 
 class Logprob(Struct):
     """A token. In streams it comes without `bytes` (response_text_delta_event.py)."""
@@ -74,6 +76,7 @@ class Used(Struct):
     output_tokens: int = 0
     input_tokens_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
+    sluicegate: UsageBeside | None = None
 
 
 class Incomplete(Struct):

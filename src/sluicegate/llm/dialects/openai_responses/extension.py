@@ -9,8 +9,8 @@
         of a response: [{index, part}], parts that are no items; `index` is where they stood
     sluicegate.stop
         of a response: {reason, sequence, detail}, where its status does not say it all
-    sluicegate.usage
-        of a response: kinds of tokens that `usage` has no field for
+    usage.sluicegate
+        kinds of tokens that `usage` has no field for
     sluicegate.extras, sluicegate.fingerprint
         of a response: fields of the provider's own
 
@@ -33,7 +33,6 @@ from sluicegate.llm.canonical import (
     Text,
     Thinking,
     ToolCall,
-    Usage,
 )
 
 MADE: Final = "sg_"
@@ -115,12 +114,6 @@ def extension_of(answer: Answer, parts: list[Part], stop: Stop, *, plain: bool) 
                 if is_foreign(part)
             ],
             "stop": None if plain else msgspec.to_builtins(stop),
-            "usage": _kept(
-                {
-                    name: getattr(answer.usage, name, 0)
-                    for name in ("cache_write_1h", "audio_input", "audio_output")
-                }
-            ),
             "extras": answer.extras,
             "fingerprint": answer.fingerprint,
         }
@@ -143,7 +136,7 @@ def _kept(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def restore(extension: object, parts: list[Part], usage: Usage | None) -> Stop | None:
+def restore(extension: object, parts: list[Part]) -> Stop | None:
     """Put back what `extension_of` wrote (the provider may be a gateway like this one).
 
     Returns the stop; None where it says nothing. What has another shape is left out.
@@ -158,11 +151,6 @@ def restore(extension: object, parts: list[Part], usage: Usage | None) -> Stop |
             parts.insert(read.index, msgspec.convert(read.part, kind))
         except msgspec.ValidationError:
             continue
-    counts = extension.get("usage")
-    if usage is not None and isinstance(counts, dict):
-        for name in ("cache_write_1h", "audio_input", "audio_output"):
-            if isinstance(counts.get(name), int):
-                setattr(usage, name, counts[name])
     try:
         return msgspec.convert(extension.get("stop"), Stop)
     except msgspec.ValidationError:

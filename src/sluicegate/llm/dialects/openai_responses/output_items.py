@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from sluicegate.llm.canonical import (
     Logprob,
     Opaque,
@@ -29,6 +31,7 @@ from sluicegate.llm.dialects.openai_responses.call_writer import (
 )
 from sluicegate.llm.dialects.openai_responses.extension import made_id, parted_citations
 from sluicegate.llm.signature import sealed
+from sluicegate.llm.usage_beside import beside
 
 if TYPE_CHECKING:
     from sluicegate.llm.canonical import Request
@@ -40,6 +43,10 @@ PREFIXES: Final = {
     "custom_tool_call": "ctc",
 }
 """Of the ids of items."""
+WORDLESS: Final = (
+    "cache_write_1h", "audio_input", "audio_output", "image_input", "image_output",
+)  # fmt: skip
+"""Tokens that this API does not count."""
 INCOMPLETE: Final = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
@@ -235,6 +242,7 @@ def usage_fields(usage: Usage | None) -> dict[str, Any] | None:
     """Write the tokens."""
     if usage is None:
         return None
+    said = beside(usage, *WORDLESS)
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {
@@ -244,4 +252,5 @@ def usage_fields(usage: Usage | None) -> dict[str, Any] | None:
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
+        **({} if said is None else {"sluicegate": msgspec.to_builtins(said)}),
     }

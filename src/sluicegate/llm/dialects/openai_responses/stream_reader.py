@@ -243,7 +243,7 @@ class ResponsesReader:
         usage = usage_of(response.usage)
         try:
             kept: list[Part] = []
-            said = restore(response.sluicegate, kept, usage)
+            said = restore(response.sluicegate, kept)
             for part in kept:
                 if isinstance(part, Opaque):
                     self._parts.finish(OpenItem(), [part], found)
