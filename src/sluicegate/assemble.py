@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import secrets
 from typing import TYPE_CHECKING
 
 from sluicegate.journey.authenticate.keyring import Keyring
@@ -12,7 +13,9 @@ from sluicegate.journey.dispatch.model.dispatch import ModelDispatch
 from sluicegate.journey.dispatch.service import dispatch
 from sluicegate.journey.limit.counting import Counting
 from sluicegate.journey.limit.deployment_quota import deployment_quota
+from sluicegate.journey.limit.forecast import Forecast
 from sluicegate.journey.limit.limiter import Limiter
+from sluicegate.journey.record.books import Books
 from sluicegate.journey.run import (
     PROBES,
     answer_probe,
@@ -22,8 +25,12 @@ from sluicegate.journey.run import (
     run,
     second_half,
 )
+from sluicegate.llm.tokens import Estimator
 from sluicegate.policy import Parts
 from sluicegate.snapshot.compile import Compiler
+from sluicegate.snapshot.replaced import close_replaced
+from sluicegate.state.archive import open_archive
+from sluicegate.state.cache.opening import open_cache
 from sluicegate.state.contract import Crew
 from sluicegate.telemetry.export import Exporter
 from sluicegate.upstream.address_guard import AddressGuard
@@ -33,7 +40,7 @@ from sluicegate.upstream.maker import Maker
 from sluicegate.upstream.models.cooldowns import Cooldowns
 from sluicegate.upstream.models.deployment import deployment_name
 from sluicegate.upstream.resolve import Resolver
-from sluicegate.upstream.service import Surroundings, UpstreamService
+from sluicegate.upstream.service import Surroundings
 from sluicegate.wire.deadlines import Deadlines
 from sluicegate.wire.forwarded import TrustedProxies
 from sluicegate.wire.http1.context import ServerContext
@@ -49,12 +56,14 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.authenticate.keyring import KeySource
     from sluicegate.journey.limit.rule import Rule
+    from sluicegate.journey.record.books import BudgetSource
     from sluicegate.metrics import Cell, Metrics
     from sluicegate.process.health import HealthView
     from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Resources
     from sluicegate.snapshot.policies import PolicyCatalog
     from sluicegate.snapshot.table import Snapshot
+    from sluicegate.state.ledger import Ledger
     from sluicegate.upstream.health.news import News
 
 ALONE = Crew(1, 0)
@@ -83,11 +92,12 @@ class DataPlane:
         tell: Callable[[News], None] = lambda _: None,
         crew: Crew = ALONE,
         keys: KeySource | None = None,
+        budgets: BudgetSource | None = None,
     ) -> None:
         """Build the parts; nothing is open yet. Must be called with a running loop.
 
         `tell` takes news of targets for the other processes of the replica; `crew` are its workers.
-        `keys` knows stored keys; None where there is no store.
+        `keys` knows stored keys, `budgets` what was spent; None where there is no store.
         """
         self.settings = settings
         self.metrics = metrics
@@ -104,32 +114,45 @@ class DataPlane:
         if settings.tracing.endpoint is not None:
             self._exporter = Exporter(settings.tracing, settings.region, metrics, clock)
         self._aside: set[asyncio.Task[None]] = set()
+        counted = (self._counting.state, clock, metrics, self._counting.ticket)
+        self._books = Books(*counted, settings.region.name, budgets)
+        self._estimator = Estimator()
+        self._cache = open_cache(settings.cache, clock, metrics, secrets.token_hex(6))
         misses_per_s = settings.store.misses / max(1, crew.workers)
         self.keyring = Keyring(keys, clock, metrics, misses_per_s)
-        parts = Parts(
-            clock=clock,
-            metrics=metrics,
-            state=self._counting.state,
-            away=self._counting.away,
-            ticket=self._counting.ticket,
-            regions=settings.region.of,
-            keyring=self.keyring,
-            write_log=write_log,
-            spans=None if self._exporter is None else self._exporter.spans,
-            aside=self._aside,
-        )
+        self.archive = open_archive(settings, clock, metrics, crew.workers)
         self.client_contexts = ClientContexts()
         shared = (clock, self.deadlines, metrics, self.resolver, self.client_contexts)
         self._surroundings = Surroundings(*shared, tell, crew.workers, settings.region.zone)
         self._cooldowns = Cooldowns(self._counting.state, clock, metrics)
         self._public = Resolver(clock, guard=AddressGuard())
-        self._compiler = self._make_compiler(catalog, parts)
+        self._compiler = self._make_compiler(catalog, self._parts(write_log))
         self.tls = ServerTls(settings.gateway.tls) if settings.gateway.tls else None
         self._listeners: dict[socket.socket, Listener] = {}
         self._applying = asyncio.Lock()
         self._heard: list[News] = []
         self._stall = _stall_cell(metrics)
         self._expiry()
+
+    def _parts(self, write_log: Callable[[bytes], None]) -> Parts:
+        """Return what policies may use."""
+        return Parts(
+            clock=self.clock,
+            metrics=self.metrics,
+            state=self._counting.state,
+            away=self._counting.away,
+            ticket=self._counting.ticket,
+            regions=self.settings.region.of,
+            keyring=self.keyring,
+            write_log=write_log,
+            forecast=Forecast(self._estimator),
+            books=self._books,
+            reservation_s=float(self.settings.ledger.reservation),
+            cache=self._cache,
+            archive=self.archive,
+            spans=None if self._exporter is None else self._exporter.spans,
+            aside=self._aside,
+        )
 
     def _make_context(self, trusted: TrustedProxies) -> ServerContext:
         return ServerContext(
@@ -154,6 +177,11 @@ class DataPlane:
         return self.snapshot.revision if self.snapshot else None
 
     @property
+    def ledger(self) -> Ledger | None:
+        """Where lines of the ledger wait, if that is in this process."""
+        return self._counting.ledger
+
+    @property
     def in_flight(self) -> int:
         """Exchanges that have begun and not ended."""
         return self.context.in_flight
@@ -168,7 +196,7 @@ class DataPlane:
             snapshot.health = self.health
             self.snapshot = self.context.snapshot = snapshot
             if previous is not None:
-                self._close_replaced(previous, snapshot)
+                close_replaced(previous, snapshot, self.metrics)
             heard, self._heard = self._heard, []
         for news in heard:
             self.hear(news)
@@ -196,6 +224,7 @@ class DataPlane:
         if self._exporter is not None:
             self._exporter.start()
         await self._counting.start()
+        await self._cache.start()
         self._cooldowns.start()
         await listener.start()
 
@@ -227,6 +256,9 @@ class DataPlane:
         for task in self._aside:
             task.cancel()
         await asyncio.gather(*self._aside, return_exceptions=True)
+        if self.archive is not None:
+            self.archive.close()
+        await self._books.close()
         if self._exporter is not None:
             await asyncio.to_thread(self._exporter.close)
         if self.snapshot is not None:
@@ -235,6 +267,7 @@ class DataPlane:
         await self.keyring.close()
         await self._cooldowns.close()
         self._counting.close()
+        self._cache.close()
         await self.resolver.close()
         await self._public.close()
         self.deadlines.stop()
@@ -266,41 +299,6 @@ class DataPlane:
             if self.clock.monotonic() >= until:
                 return
             await self.clock.sleep(LOOK_S)
-
-    def _close_replaced(self, previous: Snapshot, snapshot: Snapshot) -> None:
-        """Close what is no longer used, and forget what is gone with it."""
-        self._close_models(previous, snapshot)
-        for name, service in previous.services.items():
-            successor = snapshot.services.get(name)
-            if successor is service:
-                continue
-            service.close()
-            if successor is None:
-                self.metrics.forget(service=name)
-                continue
-            stay = {target.label for target in successor.targets}
-            for target in service.targets:
-                if target.label not in stay:
-                    self.metrics.forget(service=name, target=target.label)
-
-    def _close_models(self, previous: Snapshot, snapshot: Snapshot) -> None:
-        """Close models and providers that are no longer used."""
-        stays = {id(each) for each in snapshot.upstreams()}
-        for each in previous.upstreams():
-            if id(each) not in stays and not isinstance(each, UpstreamService):
-                each.close()
-        for kind, before, now in (
-            ("provider", previous.providers, snapshot.providers),
-            ("model", previous.models.pools, snapshot.models.pools),
-        ):
-            for name in before.keys() - now.keys():
-                self.metrics.forget(**{kind: name})
-        for name, pool in snapshot.models.pools.items():
-            gone = previous.models.pools.get(name, pool)
-            for label in {each.name for each in gone.deployments} - {
-                each.name for each in pool.deployments
-            }:
-                self.metrics.forget(model=name, deployment=label)
 
     async def _compile(self, resources: Resources, previous: Snapshot | None) -> Snapshot:
         """Compile without garbage collections: a full one among 10 000 routes takes 0.1 s."""
@@ -355,7 +353,7 @@ class DataPlane:
             dispatch=dispatch,
             nest=nest,
             limiter=lambda rules: Limiter(rules, parts).handle,
-            ai=ModelDispatch(self.deadlines, fetcher, self.metrics),
+            ai=ModelDispatch(self.deadlines, fetcher, self.metrics, self._estimator, self._books),
         )
 
     def _slice(self, steps: Generator[None, None, Snapshot]) -> Snapshot | None:

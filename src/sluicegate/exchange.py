@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from sluicegate.clock import Clock
     from sluicegate.errors import ErrorForm
+    from sluicegate.journey.cache.recording import Tap
+    from sluicegate.journey.limit.settlement import Settlement
     from sluicegate.llm.call import ModelCall
     from sluicegate.llm.endpoint import Endpoint
     from sluicegate.model.consumer import Consumer
@@ -178,17 +180,12 @@ class Exchange:
     problem: Problem | None = None
     refused: Refused | None = None
     outcome: str | None = None
-    attempts = 0
-    """Attempts begun, the one that counted included."""
-    priority = 1
-    """How important, where not all can be served: 0 low, 1 normal, 2 high, 3 critical."""
-    deadline = inf
-    """Monotonic seconds after which nobody waits for the answer any more."""
-    deadline_header: bytes | None = None
-    """Field in which a target is told how many milliseconds are left."""
+    attempts = 0  # begun, the one that counted included
+    priority = 1  # where not all can be served: 0 low, 1 normal, 2 high, 3 critical
+    deadline = inf  # monotonic seconds, after which nobody waits for the answer any more
+    deadline_header: bytes | None = None  # in which a target is told how many ms are left
     first_byte_at = 0.0
-    bytes_in = 0
-    """Of a tunnel; those of a body are counted by the body."""
+    bytes_in = 0  # of a tunnel; those of a body are counted by the body
     bytes_out = 0
     ended = False
     keep_alive = True
@@ -214,6 +211,8 @@ class Exchange:
         self.speaks: ErrorForm | None = None
         self.endpoint: Endpoint | None = None
         self.call: ModelCall | None = None
+        self.tap: Tap | None = None  # sees what dispatch answers, before any hook
+        self.settlement: Settlement | None = None  # left by limits for the line of the ledger
         self.started_at = clock.monotonic()
 
     # --- declared on the way down ----------
@@ -280,11 +279,8 @@ class Exchange:
             status, media, said = self.speaks.refusal(problem, detail, self.request.request_id)
             self.respond(status, [(b"content-type", media), no_store, *headers], said)
             return
-        content: dict[str, Any] = {
-            "type": problem.type,
-            "title": problem.title,
-            "status": problem.status,
-        }
+        content: dict[str, Any] = {"type": problem.type, "title": problem.title}
+        content["status"] = problem.status
         if detail:
             content["detail"] = detail
         content |= members or {}
@@ -298,6 +294,8 @@ class Exchange:
         """Begin the response. `flow` is paused while the client reads too slowly."""
         self.response = response
         self.flow = flow
+        if self.tap is not None:
+            self.tap.head(response)
         if self._whole_asked is not None and self._holds_back():
             self._held = []
             return
@@ -305,6 +303,8 @@ class Exchange:
 
     def chunk(self, data: bytes) -> None:
         """Pass on a piece of the body. Raises UpstreamTooLarge when `whole` cannot hold it."""
+        if self.tap is not None:
+            self.tap.chunk(data)
         if self._held is not None:
             self._held.append(data)
             self.bytes_out += len(data)
@@ -319,6 +319,8 @@ class Exchange:
 
     def end(self, trailers: Headers | None) -> None:
         """End the body, unless it is held back for `finish_whole`."""
+        if self.tap is not None:
+            self.tap.end()
         if self._held is not None:
             return
         if self._body_hooks is not None:

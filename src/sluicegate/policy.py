@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.authenticate.keyring import Keyring
     from sluicegate.journey.limit.away import Away
+    from sluicegate.journey.limit.forecast import Forecast
     from sluicegate.journey.limit.rule import Rule
+    from sluicegate.journey.record.books import Books
     from sluicegate.metrics import Metrics
+    from sluicegate.state.archive import Archive
+    from sluicegate.state.cache.contract import Cache
     from sluicegate.state.contract import LimitState
     from sluicegate.telemetry.spans import SpanQueue
 
@@ -60,6 +64,10 @@ class Parts:
     `ticket` makes texts that no other request uses.
     `aside` holds tasks that a policy runs beside its exchanges; they are cancelled at the end.
     `keyring` knows stored keys; it is one for the whole worker, and None where there is no store.
+    `cache` keeps answers that may be given again; `archive` takes calls of models that are kept,
+    and is None where there is no store.
+    `forecast` says what a call of a model may use, and `books` keeps what it did. What a budget has
+    reserved is kept alive for `reservation_s` at a time.
     """
 
     clock: Clock
@@ -68,11 +76,16 @@ class Parts:
     away: Away
     ticket: Callable[[], str]
     write_log: Callable[[bytes], None]
+    forecast: Forecast
+    books: Books
+    reservation_s: float = 60.0
     scope: str = "gateway"
     regions: int = 1
     spans: SpanQueue | None = None
     aside: set[asyncio.Task[None]] = field(default_factory=set)
     keyring: Keyring | None = None
+    cache: Cache | None = None
+    archive: Archive | None = None
 
 
 @runtime_checkable

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import importlib
 import threading
+import warnings
 from typing import Any
 
 import pytest
 
+from sluicegate.llm.canonical import Usage
 from sluicegate.metrics import Metrics
+from sluicegate.telemetry.genai import ModelSpan
 from sluicegate.telemetry.spans import AttemptRecord, Record, SpanQueue, spans_of
 
 ATTEMPT = AttemptRecord("b" * 16, "users", "10.0.0.5:9000", 1, 110, 150, 200, None)
@@ -151,3 +155,69 @@ def test_a_whole_batch_wakes_the_thread_that_exports() -> None:
     queue.offer(RECORD)
     assert wake.is_set()
     assert len(queue.take(2)) == 2
+
+
+# --- calls of models ----------------------------------------------------------------------------
+
+
+def model_span(**changes: Any) -> ModelSpan:
+    made = ModelSpan(
+        "openai_chat", "azure", "gpt-4o", stream=True, scheme="https", authority="llm.example"
+    )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_an_attempt_at_a_model_is_named_by_operation_and_model() -> None:
+    made = model_span(usage=Usage(input=9, output=4, cached=2, reasoning=1), cost=130)
+    made.named("chatcmpl-1", "gpt-4o-2024-11-20")
+    made.stopped("tool_calls")
+    span = attempt(model=made, target="gpt/azure", service="azure")
+    assert (span.name, span.is_server, span.parent_id) == ("chat gpt-4o", False, "c" * 16)
+    assert span.attributes == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "llm.example",
+        "server.port": 443,
+        "sluicegate.service": "azure",
+        "sluicegate.deployment": "gpt/azure",
+        "sluicegate.cost_nano_usd": 130,
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "azure.ai.openai",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.request.stream": True,
+        "gen_ai.response.id": "chatcmpl-1",
+        "gen_ai.response.model": "gpt-4o-2024-11-20",
+        "gen_ai.response.finish_reasons": ("tool_call",),
+        "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.output_tokens": 4,
+        "gen_ai.usage.cache_read.input_tokens": 2,
+        "gen_ai.usage.reasoning.output_tokens": 1,
+    }
+
+
+def test_all_its_attributes_are_of_the_conventions() -> None:
+    tokens = dict.fromkeys(Usage.__struct_fields__, 1)
+    made = model_span(usage=Usage(**tokens), first_token_s=0.25, cost=1)
+    made.named("a", "b")
+    made.stopped("end")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all of the module is marked as moved
+        module = importlib.import_module(
+            "opentelemetry.semconv._incubating.attributes.gen_ai_attributes"
+        )
+    # Younger than the module: gen-ai-spans.md of open-telemetry/semantic-conventions-genai.
+    modalities = {f"gen_ai.usage.{part}_tokens" for part in ("audio.input", "audio.output")}
+    known = {each for each in vars(module).values() if isinstance(each, str)} | modalities
+    known.add("gen_ai.usage.image.input_tokens")
+    ours = {name for name in attempt(model=made).attributes if name.startswith("gen_ai.")}
+    assert ours <= known
+    assert "gen_ai.response.time_to_first_chunk" in ours
+
+
+def test_an_attempt_at_a_model_that_failed_says_how() -> None:
+    span = attempt(model=model_span(), error="overloaded", status=529)
+    assert span.failed
+    assert span.attributes["error.type"] == "overloaded"
+    assert "gen_ai.usage.input_tokens" not in span.attributes

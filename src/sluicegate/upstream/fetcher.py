@@ -1,8 +1,9 @@
-"""Fetches something small from the open internet: never from a private address.
+"""Fetches something small from the open internet, or posts it: never to a private address.
 
 A name that callers choose may lead anywhere, so every address is judged (`address_guard`), also one
 that stands in the URL, and the connection goes to an address that was judged. Redirects are not
-followed: they would have to be judged anew.
+followed: they would have to be judged anew. A guard that allows some private networks lets
+operators name what is in those.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sluicegate.upstream.pool import Pool
 from sluicegate.upstream.sent_whole import SentWhole
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from sluicegate.headers import Headers
     from sluicegate.upstream.address_guard import AddressGuard
@@ -42,6 +43,7 @@ OK: Final = 200
 IDENTITY: Final = b"identity"
 PLACE: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+\Z")
 """A host, maybe with a port: neither user nor anything that a head cannot hold."""
+Field = tuple[bytes, bytes]
 UNESCAPED: Final = "/%:@!$&'()*+,;=-._~"
 """What may stand in a path as it is (RFC 3986, 3.3), and escapes."""
 
@@ -67,6 +69,27 @@ class Fetcher:
 
         `until` is monotonic seconds.
         """
+        fetch = _Fetch(max_bytes)
+        lines = b"accept: */*\r\naccept-encoding: identity\r\n\r\n"
+        await self._exchange("GET", url, lines, fetch, until)
+        return fetch.media, b"".join(fetch.pieces)
+
+    async def post(self, url: str, fields: Sequence[Field], body: bytes, until: float) -> int:
+        """Send `body` and return the status of the answer, whatever it says. Raises UpstreamError.
+
+        `until` is monotonic seconds.
+        """
+        post = _Post()
+        lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+        await self._exchange(
+            "POST", url, b"%bcontent-length: %d\r\n\r\n%b" % (lines, len(body), body), post, until
+        )
+        return post.status
+
+    async def _exchange(
+        self, method: str, url: str, rest: bytes, receiver: _Fetch | _Post, until: float
+    ) -> None:
+        """Send a request whose head ends with `rest`, and wait until `receiver` is done."""
         parts = self._checked(url)
         left_s = until - self._shared.clock.monotonic()
         if left_s <= 0.0:
@@ -81,29 +104,27 @@ class Fetcher:
             Cell(),
         )
         connection = await pool.connect(min(float(TIMEOUTS.connect), left_s))
-        fetch = _Fetch(max_bytes)
         target = quote(parts.path or "/", safe=UNESCAPED)
         if parts.query:
             target += "?" + quote(parts.query, safe=UNESCAPED + "?")
         head = (
-            f"GET {target} HTTP/1.1\r\nhost: {parts.netloc}\r\naccept: */*\r\n"
-            "accept-encoding: identity\r\nconnection: close\r\nuser-agent: sluicegate\r\n\r\n"
+            f"{method} {target} HTTP/1.1\r\nhost: {parts.netloc}\r\n"
+            "connection: close\r\nuser-agent: sluicegate\r\n"
         )
         try:
             connection.start(
-                fetch,
-                head.encode("ascii"),
+                receiver,
+                head.encode("ascii") + rest,
                 TIMEOUTS,
                 until,
                 head_only=False,
                 whole=True,
                 chunked=False,
             )
-            await fetch.done
+            await receiver.done
         finally:
             connection.abandon()
             pool.close()
-        return fetch.media, b"".join(fetch.pieces)
 
     def _checked(self, url: str) -> SplitResult:
         """Refuse what is no public place by its name already. Raises UpstreamError."""
@@ -158,6 +179,38 @@ class _Fetch(SentWhole):
             self.on_error(UpstreamTooLarge("too large"))
         elif not self.done.done():
             self.pieces.append(data)
+
+    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
+        """Have all of it."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def on_error(self, error: Exception) -> None:
+        """Fail."""
+        if not self.done.done():
+            known = isinstance(error, UpstreamError)
+            self.done.set_exception(error if known else UpstreamInvalid("not to be read"))
+
+
+class _Post(SentWhole):
+    """Receiver of an answer of which only the status matters."""
+
+    __slots__ = ("done", "status")
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.status = 0
+
+    def on_pause(self) -> None:
+        """Take no notice."""
+
+    def on_response(self, status: int, headers: Headers, length: int | None) -> None:  # noqa: ARG002 - as above
+        """Have what there is to know."""
+        self.status = status
+        self.on_complete(None)
+
+    def on_data(self, data: bytes) -> None:
+        """Take no notice."""
 
     def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
         """Have all of it."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sluicegate.llm.price_book import PriceBook
 from sluicegate.model.resilience import listed
 from sluicegate.upstream.admission.admission import Admission
 from sluicegate.upstream.balance.build import build
@@ -52,6 +53,7 @@ class Surroundings:
     tell: Callable[[News], None]
     workers: int = 1
     zone: str | None = None
+    prices: PriceBook = field(default_factory=PriceBook)
 
 
 class UpstreamService:

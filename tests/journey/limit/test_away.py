@@ -150,3 +150,5 @@ def test_nothing_takes_no_charge_and_has_no_parts() -> None:
     outcome, counts = nothing.decide(None, 0, 0)
     assert outcome.admitted  # asking what is left costs nothing
     assert (outcome.remaining, outcome.retry_after_us, counts) == (0, 0, ())
+    month = Nothing(FixedWindow(1, 0)).decide(None, 0, 1)[0]
+    assert month.retry_after_us == 31 * 86_400_000_000

@@ -87,6 +87,7 @@ def test_regions_may_have_one_and_a_half_limits_between_them(regions: int, cap: 
         (Counting("eventual"), "10/minute delay 2s", "write `10/minute` without `delay`"),
         (Counting("eventual"), "10/minute log", "write `10/minute` without `log`"),
         (Counting("eventual"), "10/minute sliding", "write `10/minute` without `sliding`"),
+        (Counting("eventual"), "10/month", "write `day`, or `mode: exact`"),
         (Counting("eventual"), "10/second", "write minute, hour or day, or `mode: exact`"),
         (Counting("leased"), "10/minute log", "`log` needs every request: write `mode: exact`"),
         (Counting("leased"), "10/minute delay 2s", "`delay` needs every request"),

@@ -1,18 +1,22 @@
 """What a request costs where that is not 1: guessed before it is let through, known afterwards.
 
-`bytes` are those of both bodies. `tokens` and `usd` are what the target says in a header of its
-response, which goes no further.
+`bytes` are those of both bodies. `tokens` and `usd` are what calls of models use, or what a target
+says in a header of its response, which goes no further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from sluicegate.errors import UPSTREAM_UNREACHABLE
+from sluicegate.errors import UNAVAILABLE, UPSTREAM_UNREACHABLE, Refused
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
+    from sluicegate.journey.limit.forecast import Forecast
+
+LEAST: Final = 1
+"""Charged before a cost is known, unless told otherwise: nobody passes where nothing is left."""
 
 
 class Reading(Protocol):
@@ -126,3 +130,83 @@ class _Header:
         if exchange.attempts == 0 or exchange.problem is UPSTREAM_UNREACHABLE:
             return 0  # no target was asked
         return None
+
+
+class TokensCost:
+    """Tokens that a call of a model uses. Other requests use none."""
+
+    __slots__ = ("_forecast", "_reserve")
+
+    def __init__(self, forecast: Forecast, reserve: int | None) -> None:
+        """`reserve` is charged before; None: what is to be expected."""
+        self._forecast = forecast
+        self._reserve = reserve
+
+    def reserve(self, exchange: Exchange) -> int:
+        """Charge what is configured, or what is to be expected."""
+        if self._reserve is not None:
+            return self._reserve
+        call = exchange.call
+        if call is None or not call.body:
+            return LEAST
+        return max(LEAST, sum(self._forecast.tokens(call, most=False)))
+
+    def watch(self, exchange: Exchange, heard: Heard) -> Reading:  # noqa: ARG002 - it counts by itself
+        """Watch nothing: dispatch notes what was used."""
+        return TOKENS
+
+
+class UsdCost:
+    """Nano-USD that a call of a model costs. Other requests cost nothing."""
+
+    __slots__ = ("_forecast", "_hard", "_reserve")
+
+    def __init__(self, forecast: Forecast, reserve: int | None, *, hard: bool) -> None:
+        """`reserve` is charged before; None: what is to be expected, or `hard` the most it may be.
+
+        `hard` refuses calls of models whose price is not known.
+        """
+        self._forecast = forecast
+        self._reserve = reserve
+        self._hard = hard
+
+    def reserve(self, exchange: Exchange) -> int:
+        """Charge what is configured, expected or possible. Raises Refused: 503 without a price."""
+        call = exchange.call
+        if call is None or not call.body:
+            return 0
+        if self._reserve is not None and not self._hard:
+            return self._reserve
+        cost = self._forecast.cost(exchange, call, most=self._hard)
+        if cost is None:
+            if self._hard:
+                detail = (
+                    f"a hard budget needs the price of the model `{call.asked}`: nobody gave it"
+                )
+                raise Refused(UNAVAILABLE, detail)
+            return LEAST
+        return max(LEAST, cost if self._reserve is None else self._reserve)
+
+    def watch(self, exchange: Exchange, heard: Heard) -> Reading:  # noqa: ARG002 - it counts by itself
+        """Watch nothing: dispatch notes what was spent."""
+        return USD
+
+
+class _Tokens:
+    __slots__ = ()
+
+    def actual(self, exchange: Exchange) -> int | None:
+        call = exchange.call
+        return 0 if call is None else call.tokens
+
+
+class _Usd:
+    __slots__ = ()
+
+    def actual(self, exchange: Exchange) -> int | None:
+        call = exchange.call
+        return 0 if call is None else call.cost or 0
+
+
+TOKENS: Final = _Tokens()
+USD: Final = _Usd()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sluicegate.journey.limit.away import Away
 from sluicegate.journey.limit.bound import Bounds
 from sluicegate.state.contract import Crew, LimitState
+from sluicegate.state.ledger_in_memory import LedgerInMemory
 from sluicegate.state.live import LiveView
 from sluicegate.state.memory import MemoryState
 from sluicegate.state.redis.breaker import state_up
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.metrics import Metrics
     from sluicegate.settings import Settings
+    from sluicegate.state.ledger import Ledger
     from sluicegate.state.redis.state import RedisState
 
 MEMORY = "memory://"
@@ -36,12 +38,19 @@ class Counting:
         crew: Crew,
         rules: Callable[[], Iterable[tuple[str, Rule]]],
     ) -> None:
-        """`crew` are the workers of this replica; `rules` gives every rule that runs, and where."""
+        """`crew` are the workers of this replica; `rules` gives every rule that runs, and where.
+
+        `ledger` is management's side of it where it is in memory, else None.
+        """
         worker = secrets.token_hex(6)
-        self._local = MemoryState(clock, metrics)
+        waiting = settings.ledger.waiting
+        self._local = MemoryState(clock, metrics, most_lines=waiting)
         self._remote: RedisState | None = None
+        self.ledger: Ledger | None = None
         if settings.state.url != MEMORY:
-            self._remote = open_state(settings.state, clock, metrics, worker)
+            self._remote = open_state(settings.state, clock, metrics, worker, waiting)
+        else:
+            self.ledger = LedgerInMemory(self._local.ledger, clock)
         self.state: LimitState = self._local if self._remote is None else self._remote
         expected = Crew(settings.state.expected_workers or crew.workers, crew.place)
         self._view = LiveView(self.state, clock, metrics, worker, expected)

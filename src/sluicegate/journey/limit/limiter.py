@@ -14,50 +14,28 @@ from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import QUOTA_EXCEEDED, REDUCED_CAPACITY, StateAway
 from sluicegate.journey.limit.announcement import Announcement, digits, seconds
-from sluicegate.state.contract import NEVER, Ask, LimitState, Outcome
+from sluicegate.journey.limit.budgeting import Budgeting
+from sluicegate.journey.limit.settlement import Settlement
+from sluicegate.journey.limit.wishing import Wish, share_out
+from sluicegate.state.contract import NEVER, Ask, LimitState
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.cost import Heard, Reading
     from sluicegate.journey.limit.lease import Spent
-    from sluicegate.journey.limit.rule import Limits, Rule
+    from sluicegate.journey.limit.rule import Rule
     from sluicegate.policy import Onward, Parts
 
 SECOND_US: Final = 1_000_000
 DENIED = ((b"retry-after", b"1"),)
 
 
-class Wish:
-    """One rule of one request: what is asked, and what was said."""
-
-    __slots__ = ("ask", "degraded", "limits", "outcomes", "rule", "spent")
-
-    def __init__(self, rule: Rule, limits: Limits, ask: Ask) -> None:
-        """Nothing is said yet."""
-        self.rule = rule
-        self.limits = limits
-        self.ask = ask
-        self.outcomes: Sequence[Outcome] = ()
-        self.degraded = ""
-        self.spent: Spent | None = None
-
-    @property
-    def lasts(self) -> bool:
-        """Whether a refusal holds for as long as it says. Blocks are given back: theirs may not."""
-        return self.rule.remembers and not self.degraded and self.limits.leases is None
-
-    @property
-    def refused(self) -> bool:
-        """Whether one of the limits has refused."""
-        return any(not outcome.admitted for outcome in self.outcomes)
-
-
 class Limiter:
     """Limits that a request is under together, of one stage of one chain."""
 
     __slots__ = (
-        "_aside", "_away", "_clock", "_delays", "_exact_only", "_gives_back", "_lent_alone",
-        "_remembers", "_rules", "_state", "_ticket",
+        "_aside", "_away", "_budgeting", "_clock", "_delays", "_exact_only", "_gives_back",
+        "_lent_alone", "_remembers", "_rules", "_state", "_ticket",
     )  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], parts: Parts) -> None:
@@ -70,6 +48,9 @@ class Limiter:
         self._ticket = parts.ticket
         self._gives_back = any(rule.cost or rule.holding for rule in rules)
         self._exact_only = all(rule.limits.leases is None for rule in rules)
+        self._budgeting: Budgeting | None = None
+        if any(rule.wanted is not None for rule in rules):
+            self._budgeting = Budgeting(parts)
         self._lent_alone: Rule | None = None
         if len(rules) == 1 and not self._exact_only and not rules[0].shadow:
             self._lent_alone = rules[0]
@@ -104,16 +85,16 @@ class Limiter:
         if not self._recalled(wishes, asked_at) and (
             self._exact_only or await self._spend(wishes, tried)
         ):
-            keeper = await self._take(wishes, ticket)
+            keeper = await self._take(exchange, wishes, ticket)
         if not self._judge(exchange, wishes, asked_at):
             return
-        if keeper is None or not self._gives_back:
+        if not self._gives_back or (keeper is None and self._budgeting is None):
             _watch_uncounted(exchange, wishes, {})
             if self._delays:
                 await self._wait(wishes)
             await onward(exchange)
             return
-        await self._held(exchange, onward, wishes, ticket, keeper)
+        await self._held(exchange, onward, wishes, ticket, keeper or self._state)
 
     # --- before ----------
 
@@ -163,22 +144,27 @@ class Limiter:
                 return False
         return True
 
-    async def _take(self, wishes: list[Wish], ticket: str) -> LimitState | None:
+    async def _take(self, exchange: Exchange, wishes: list[Wish], ticket: str) -> LimitState | None:
         """Ask for everything that was not lent; return who keeps it, None where nobody does."""
         asked = wishes if self._exact_only else [wish for wish in wishes if wish.spent is None]
         if not asked:
             return None
         asks = [wish.ask for wish in asked]
         try:
+            if self._budgeting is not None:
+                asked = await self._budgeting.take(exchange, asked, ticket)
+                return self._state if asked else None
             verdict = await self._state.take(asks, ticket)
         except StateAway:
+            if self._budgeting is not None:  # it may have been taken, only too late
+                self._settle(self._state, asks, ticket, [0] * len(asks))
             return await self._take_away(asked, ticket)
         except asyncio.CancelledError:
             _put_back(wishes)
             if ticket:  # it may have been taken: whoever asked is gone
                 self._settle(self._state, asks, ticket, [0] * len(asks))
             raise
-        _share_out(asked, verdict.outcomes)
+        share_out(asked, verdict.outcomes)
         if not self._exact_only:
             for wish in asked:
                 if wish.limits.leases is not None:
@@ -189,10 +175,12 @@ class Limiter:
         """Do what each rule's `away` says."""
         counted: list[Wish] = []
         for wish in asked:
-            away = wish.degraded = wish.rule.away
-            wish.rule.counters.degraded.value += 1
-            if away in {"share", "local"}:
+            if not wish.degraded:
+                wish.degraded = wish.rule.away
+                wish.rule.counters.degraded.value += 1
+            if wish.degraded in {"share", "local"}:
                 counted.append(wish)
+            wish.late = wish.ask.group.spends
         if not counted or any(w.degraded == "deny" and not w.rule.shadow for w in asked):
             return None
         for wish in counted:
@@ -200,7 +188,7 @@ class Limiter:
                 wish.ask = self._away.part(wish.ask)
         asks = [wish.ask for wish in counted]
         verdict = await self._away.state.take(asks, ticket)
-        _share_out(counted, verdict.outcomes)
+        share_out(counted, verdict.outcomes)
         return self._away.state
 
     # --- decided ----------
@@ -279,6 +267,7 @@ class Limiter:
     ) -> None:
         """Go on, and give back afterwards what is to be given back, whatever happens."""
         held = [wish for wish in wishes if wish.outcomes and wish.spent is None]
+        late = [wish for wish in wishes if wish.late]
         heard: Heard = {}
         _watch_uncounted(exchange, wishes, heard)
         readings: list[Reading | None] = []
@@ -297,16 +286,37 @@ class Limiter:
                 if wish.rule.holding is not None:
                     wish.rule.holding.let_go(ticket)
                 costs.append(_actual(exchange, wish, reading))
-            self._settle(keeper, [wish.ask for wish in held], ticket, costs)
+            asks = [wish.ask for wish in held]
+            if self._budgeting is not None and exchange.call is not None:
+                self._leave(exchange, keeper, Settlement(keeper, asks, ticket, costs), late)
+            elif asks:
+                self._settle(keeper, asks, ticket, costs)
 
-    def _settle(self, keeper: LimitState, asks: list[Ask], ticket: str, costs: list[int]) -> None:
+    def _leave(
+        self, exchange: Exchange, keeper: LimitState, settlement: Settlement, late: list[Wish]
+    ) -> None:
+        """Leave what is to be settled to who writes the line of the ledger."""
+        if keeper is not self._state:
+            if settlement.asks:
+                self._settle(keeper, settlement.asks, settlement.ticket, settlement.costs)
+            settlement = Settlement(self._state, [], settlement.ticket, [])
+        if late:
+            cost = 0 if exchange.call is None else exchange.call.cost or 0
+            asks = [*settlement.asks, *(wish.ask for wish in late)]
+            costs = [*settlement.costs, *(cost for _ in late)]
+            settlement = Settlement(self._state, asks, settlement.ticket, costs)
+        exchange.settlement = settlement
+
+    def _settle(
+        self, keeper: LimitState, asks: Sequence[Ask], ticket: str, costs: Sequence[int]
+    ) -> None:
         """Give back beside the exchange, whose answer must not wait for it."""
         task = asyncio.get_running_loop().create_task(self._settled(keeper, asks, ticket, costs))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
     async def _settled(
-        self, keeper: LimitState, asks: list[Ask], ticket: str, costs: list[int]
+        self, keeper: LimitState, asks: Sequence[Ask], ticket: str, costs: Sequence[int]
     ) -> None:
         try:
             await keeper.settle(asks, ticket, costs)
@@ -314,18 +324,6 @@ class Limiter:
             for rule in self._rules:
                 if rule.cost is not None:
                     rule.counters.unsettled.value += 1
-
-
-def _share_out(asked: list[Wish], outcomes: list[Outcome]) -> None:
-    """Give every wish the outcomes of its limits."""
-    if len(asked) == 1:
-        asked[0].outcomes = outcomes
-        return
-    at = 0
-    for wish in asked:
-        end = at + len(wish.ask.group.limits)
-        wish.outcomes = outcomes[at:end]
-        at = end
 
 
 def _announce(exchange: Exchange, wishes: list[Wish]) -> None:

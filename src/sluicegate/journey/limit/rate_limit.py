@@ -13,7 +13,13 @@ from msgspec import Meta
 
 from sluicegate.journey.limit import amount
 from sluicegate.journey.limit.amount import Unit
-from sluicegate.journey.limit.cost import BytesCost, HeaderCost
+from sluicegate.journey.limit.cost import (
+    LEAST,
+    BytesCost,
+    HeaderCost,
+    TokensCost,
+    UsdCost,
+)
 from sluicegate.journey.limit.limiter import Limiter
 from sluicegate.journey.limit.modes import AwayField, Counting, Lease, Mode, Name, Shadow
 from sluicegate.journey.limit.subjects import subject_of, written
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.cost import Cost
+    from sluicegate.journey.limit.forecast import Forecast
     from sluicegate.policy import Onward, Parts
 
 FieldName = Annotated[
@@ -40,9 +47,7 @@ FieldName = Annotated[
 FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
 """Fields that the wire takes for itself, beside those of one connection."""
 TOLD = frozenset({"tokens", "usd"})
-"""Units whose amounts only the target knows."""
-LEAST = 1
-"""Charged before a cost is known, unless told otherwise: nobody passes where nothing is left."""
+"""Units whose amounts are known once there is an answer."""
 
 
 class Config(PolicyConfig, frozen=True, kw_only=True):
@@ -78,7 +83,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         Unit,
         Meta(
             description="What is counted. `bytes`: of both bodies, as sizes (`10MiB/second`). "
-            "`tokens` and `usd` (`0.25/minute`): what `cost_header` says."
+            "`tokens` and `usd` (`0.25/minute`): what calls of models use and cost, or what "
+            "`cost_header` says."
         ),
     ] = "requests"
     mode: Annotated[
@@ -95,7 +101,8 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         int | float | str | None,
         Meta(
             description="Charged before the cost is known, then settled. Without it: of `bytes` "
-            "what the request announces, else the least there is."
+            "what the request announces; of a call of a model what is to be expected; else the "
+            "least there is."
         ),
     ] = None
     cost_header: Annotated[
@@ -103,7 +110,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         Meta(
             description="Field of the target's response that says what the request cost, in "
             "tokens or dollars. It is taken out. A request whose response lacks it costs what was "
-            "reserved.",
+            "reserved. Without it, calls of models cost what they use, and others nothing.",
         ),
     ] = None
 
@@ -133,20 +140,21 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
         if place is not None:
             raise FieldFault((place,), f"it never holds `reserve: {self.reserve}`: write more")
 
-    def cost(self) -> Cost | None:
+    def cost(self, forecast: Forecast) -> Cost | None:
         """Return how requests cost; None where each costs 1."""
         if self.unit == "requests":
             return None
         reserve = None if self.reserve is None else self._reserved()
         if self.unit == "bytes":
             return BytesCost(reserve)
-        name = (self.cost_header or "").lower().encode()
-        return HeaderCost(reserve or LEAST, name, partial(amount.told, unit=self.unit))
+        if self.cost_header is not None:
+            name = self.cost_header.lower().encode()
+            return HeaderCost(reserve or LEAST, name, partial(amount.told, unit=self.unit))
+        if self.unit == "tokens":
+            return TokensCost(forecast, reserve)
+        return UsdCost(forecast, reserve, hard=False)
 
     def _check_cost(self) -> None:
-        if self.unit in TOLD and self.cost_header is None:
-            message = f"`cost_header` is missing: nobody else says how many {self.unit} it cost"
-            raise FieldFault(("unit",), message)
         if self.unit not in TOLD and self.cost_header is not None:
             message = f"{self.unit} are counted here: leave it out, or write `unit: tokens`"
             raise FieldFault(("cost_header",), message)
@@ -188,7 +196,8 @@ class Policy:
     def __init__(self, config: Config, parts: Parts) -> None:
         """Prepare the limits, and what they are counted by."""
         terms = config.terms(parts.regions)
-        self.rules = (terms.rule(parts, subject_of(config.by), config.cost()),)
+        cost = config.cost(parts.forecast)
+        self.rules = (terms.rule(parts, subject_of(config.by), cost),)
         self._limiter = Limiter(self.rules, parts)
 
     def handle(self, exchange: Exchange, onward: Onward) -> Awaitable[None]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sluicegate.journey.limit.holding import Holding
     from sluicegate.journey.limit.lease import Leases
     from sluicegate.metrics import Cell
+    from sluicegate.model.ledger import BudgetWanted
     from sluicegate.state.contract import Group
 
 Written = tuple[str, ...]
@@ -81,16 +82,17 @@ class Rule:
 
     `name` is what consumers' own limits go by. `away` is what holds while the state is away:
     `share`, `local`, `allow` or `deny`. `cost` is None where every request costs 1. `holding` keeps
-    slots from expiring where the unit is `concurrent`. `own` builds the limits for a consumer whose
-    `limits` name this rule.
+    slots from expiring where the unit is `concurrent`, and what a budget has reserved. `own` builds
+    the limits for a consumer whose `limits` name this rule. `wanted` says what the counts of a
+    budget begin with, where the state does not have them; None where the rule is none.
     """
 
     __slots__ = (
         "_made", "_own", "away", "cost", "counters", "holding", "limits", "name", "remembers",
-        "shadow", "subject",
+        "shadow", "subject", "wanted",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that there is to know of a rule
         self,
         name: str,
         limits: Limits,
@@ -101,6 +103,7 @@ class Rule:
         away: str = "share",
         cost: Cost | None = None,
         holding: Holding | None = None,
+        wanted: Callable[[Limits, str], BudgetWanted] | None = None,
     ) -> None:
         """Put a rule together; `own` raises ValueError for what cannot stand in for `limits`."""
         self.name = name
@@ -110,6 +113,7 @@ class Rule:
         self.away = away
         self.cost = cost
         self.holding = holding
+        self.wanted = wanted
         self.shadow = limits.group.shadow
         # What is given back makes room before time does, so only whole requests are remembered.
         self.remembers = cost is None and holding is None and not self.shadow

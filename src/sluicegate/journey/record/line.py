@@ -30,6 +30,7 @@ Values = tuple[object, ...]
 PLACE: Values = ("route", "service", "target")
 CALLER: Values = ("consumer", "key_id", "plan")
 RESULT: Values = ("status", "problem", "outcome", "attempts")
+CALL: Values = ("model", "deployment", "stream")
 
 
 class LineLog:
@@ -38,8 +39,8 @@ class LineLog:
     `redact` holds names of query parameters in lower case; None leaves the query out.
     """
 
-    __slots__ = ("_callers", "_clock", "_encode", "_places", "_redact", "_results", "_second",
-                 "_stamp", "_write")  # fmt: skip
+    __slots__ = ("_callers", "_calls", "_clock", "_encode", "_places", "_redact", "_results",
+                 "_second", "_stamp", "_write")  # fmt: skip
 
     def __init__(
         self, clock: Clock, write: Callable[[bytes], None], redact: frozenset[bytes] | None
@@ -51,6 +52,7 @@ class LineLog:
         self._encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
         self._places: dict[Values, bytes] = {}
         self._callers: dict[Values, bytes] = {}
+        self._calls: dict[Values, bytes] = {}
         self._results: dict[Values, bytes] = {}
         self._second = 0
         self._stamp = ""
@@ -118,17 +120,22 @@ class LineLog:
     def _call(self, exchange: Exchange, call: ModelCall) -> bytes:
         """Return the last fields of a call of a model, and the end of the line."""
         usage, first = call.usage, call.first_token_at
-        fields = {
-            "model": call.asked,
-            "deployment": call.deployment,
-            "stream": call.stream,
-            "first_token_ms": round((first - exchange.started_at) * 1e6) / 1e3 if first else None,
-            "input_tokens": None if usage is None else usage.input,
-            "cached_tokens": None if usage is None else usage.cached,
-            "output_tokens": None if usage is None else usage.output,
-            "failure": None if call.failure is None else call.failure.kind,
-        }
-        return b"," + self._encode(fields)[1:] + b"\n"
+        encode = self._encode
+        said = (call.asked, call.deployment, call.stream)
+        tokens = b',"input_tokens":null,"cached_tokens":null,"output_tokens":null,"failure":'
+        if usage is not None:
+            tokens = b',"input_tokens":%d,"cached_tokens":%d,"output_tokens":%d,"failure":' % (
+                usage.input, usage.cached, usage.output,
+            )  # fmt: skip
+        pieces = (
+            self._calls.get(said) or self._remember(self._calls, CALL, said),
+            b',"first_token_ms":',
+            encode(round((first - exchange.started_at) * 1e6) / 1e3) if first else b"null",
+            tokens,
+            b"null" if call.failure is None else encode(call.failure.kind),
+            b"}\n",
+        )
+        return b"".join(pieces)
 
     def _time(self) -> bytes:
         """Begin a line, up to the value of the request's id."""

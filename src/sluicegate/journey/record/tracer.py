@@ -141,6 +141,7 @@ class Tracer:
                         span.end_us,
                         span.status,
                         span.error,
+                        span.model,
                     )
                     for span in trace.attempts
                 ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from sluicegate.llm.prices import configured
 from sluicegate.upstream.latency import Latency
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.rule import Rule
     from sluicegate.llm.failure import Failure
+    from sluicegate.llm.price_book import PriceBook
+    from sluicegate.llm.prices import Price
     from sluicegate.model.model import Cooldown
     from sluicegate.model.model import Deployment as DeploymentConfig
     from sluicegate.upstream.models.cooldowns import Cooldowns
@@ -97,7 +100,7 @@ class Deployment:
     """
 
     __slots__ = (
-        "_clock", "_cooldown", "_cooldowns", "_failures", "_prefix", "_timer",
+        "_clock", "_cooldown", "_cooldowns", "_failures", "_prefix", "_prices", "_tariff", "_timer",
         "available", "config", "in_flight", "label", "latency", "link", "model", "name", "quota",
         "region", "rests_for", "rests_until", "weight",
     )  # fmt: skip
@@ -111,8 +114,15 @@ class Deployment:
         cooldown: Cooldown,
         cooldowns: Cooldowns,
         quota: Quota | None,
+        *,
+        prices: PriceBook,
     ) -> None:
-        """`model` is the name of the model that it belongs to, with `*` where that has one."""
+        """`model` is the name of the model that it belongs to, with `*` where that has one.
+
+        `prices` are those of vendors, for where the configuration says none.
+        """
+        self._prices = prices
+        self._tariff = None if config.price is None else configured(config.price)
         self.model = model
         self.config = config
         self.name = deployment_name(model, config)
@@ -146,6 +156,24 @@ class Deployment:
         if wanted is None:
             return asked
         return wanted.replace("*", asked.removeprefix(prefix), 1)
+
+    def price(self, asked: str) -> Price | None:
+        """Return what goes now for what was asked for by this name; None where nobody knows."""
+        tariff = self._tariff
+        if tariff is None:
+            tariff = self._prices.find(self.link.config.kind, self.model_for(asked))
+            if tariff is None:
+                self._complain()
+                return None
+            if self._prefix is None:
+                self._tariff = tariff
+        return tariff.at(self._clock.wall_us())
+
+    def _complain(self) -> None:
+        """Say once that prices cannot be read, where that is why none is known."""
+        why, self._prices.fault = self._prices.fault, ""
+        if why:
+            structlog.get_logger().error("prices of vendors cannot be read", why=why)
 
     # --- a call ----------
 

@@ -67,8 +67,9 @@ class ModelPool:
                 path = f"models.{name}.deployments[{place}].provider"
                 raise ConfigError([Fault(path, 0, f"there is no provider `{each.provider}`")])
             made = Deployment(
-                name, each, link, shared.clock, config.cooldown, cooldowns, quota(name, each)
-            )
+                name, each, link, shared.clock, config.cooldown, cooldowns, quota(name, each),
+                prices=shared.prices,
+            )  # fmt: skip
             known = before.get(made.name)
             if known is not None:
                 made.resume(known)

@@ -27,9 +27,11 @@ from support.scripted_provider import (
     streamed_error,
     unmarked,
 )
+from support.stream_comments import provided
 from support.upstreams import Talk, response
 
 FOLDER = GOLDEN / "openai_chat"
+ASKED_USAGE = {"include_usage": True}
 
 
 def error_of(got: Answer) -> dict[str, str]:
@@ -43,11 +45,13 @@ def test_an_answer_in_the_callers_dialect_arrives_byte_for_byte(
 ) -> None:
     async def work() -> None:
         async with model_world(tmp_path) as world:
-            got = await world.chat("scenario-text", stream=stream)
+            usage = {"stream_options": ASKED_USAGE} if stream else {}
+            got = await world.chat("scenario-text", stream=stream, **usage)
             name = "text.stream" if stream else "text.response.json"
             assert got.status == 200
             assert got.whole
-            assert got.body == (FOLDER / name).read_bytes()
+            body = provided(got.body) if stream else got.body
+            assert body == (FOLDER / name).read_bytes()
             assert world.in_flight == 0
 
     run(work())
@@ -69,7 +73,7 @@ def test_the_words_before_an_error_reach_the_caller_even_in_one_packet(tmp_path:
     async def work() -> None:
         async with model_world(tmp_path) as world:
             world.provider.play("m", play)
-            asking = asyncio.ensure_future(world.chat("m", stream=True))
+            asking = asyncio.ensure_future(world.chat("m", stream=True, stream_options=ASKED_USAGE))
             await world.first_token(gate)
             held.set()
             got = await asking
@@ -99,12 +103,12 @@ def test_how_a_connection_ends_behind_the_end_mark_is_no_matter(tmp_path: Path, 
     async def work() -> None:
         async with model_world(tmp_path) as world:
             world.provider.play("m", play)
-            asking = asyncio.ensure_future(world.chat("m", stream=True))
+            asking = asyncio.ensure_future(world.chat("m", stream=True, stream_options=ASKED_USAGE))
             await world.first_token(gate)
             gone.set()
             got = await (world.later(asking, 120, 5) if how == "silence" else asking)
             assert got.whole
-            assert got.body == stream_of(FOLDER, "text")
+            assert provided(got.body) == stream_of(FOLDER, "text")
             assert world.in_flight == 0
             assert world.plane.logs[-1]["failure"] is None
 

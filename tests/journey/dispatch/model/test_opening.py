@@ -19,18 +19,20 @@ def opened(method: str, path: str, ai: dict[str, Any] | None = None, **more: Any
     """Return an exchange that was opened; raises what it was refused by."""
     asked = exchange(method, path, **more)
     went_on: list[Exchange] = []
+    ended: list[Exchange] = []
 
     async def onward(on: Exchange) -> None:
         went_on.append(on)
 
     async def work() -> None:
-        await Opening(convert(ai or {}, Ai), find).handle(asked, onward)
+        await Opening(convert(ai or {}, Ai), find, ended.append).handle(asked, onward)
 
     try:
         asyncio.run(work())
     except Refused as refused:
         asked.refused = refused
     assert bool(went_on) == (asked.refused is None)
+    assert ended == went_on  # what went on is written, once
     return asked
 
 
@@ -54,7 +56,7 @@ def test_nothing_is_upgraded_here() -> None:
         assert on.request.upgrade is None
 
     async def work() -> None:
-        await Opening(Ai(), find).handle(asked, onward)
+        await Opening(Ai(), find, lambda _: None).handle(asked, onward)
 
     asyncio.run(work())
 

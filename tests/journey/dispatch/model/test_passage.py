@@ -176,6 +176,64 @@ def test_an_answer_that_is_none_is_not_passed_on() -> None:
         through(call(b'{"model":"asked"}')).whole(b'{"choices":')
 
 
+# --- usage that the caller has not asked for ---
+
+
+def counted(said: str = "", dialect: str = "openai_chat", *, asks: bool = True) -> PassThrough:
+    made = call(f'{{"model":"asked","stream":true{said}}}'.encode(), dialect)
+    return PassThrough(made, find(dialect), "asked", None, asks_usage=asks)
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_completions"])
+def test_a_streams_usage_is_asked_for_and_does_not_reach_who_did_not_ask(dialect: str) -> None:
+    passage = counted(dialect=dialect)
+    assert json.loads(passage.outgoing().body)["stream_options"] == {"include_usage": True}
+    stream = golden(dialect, "text.stream")
+    sent = passed(passage, stream)
+    assert b'"usage"' in stream
+    assert b'"usage"' not in sent
+    assert events_of(passage.dialect, sent)
+
+
+def test_who_asks_for_usage_gets_the_bytes_as_they_are() -> None:
+    said = ',"stream_options":{"include_usage":true}'
+    passage = counted(said)
+    assert passage.outgoing().body == f'{{"model":"asked","stream":true{said}}}'.encode()
+    stream = golden("openai_chat", "text.stream")
+    assert passed(passage, stream) == stream
+
+
+def test_a_provider_that_need_not_or_cannot_be_asked_is_not() -> None:
+    passage = counted(asks=False)
+    assert passage.outgoing().body == b'{"model":"asked","stream":true}'
+    stream = golden("openai_chat", "text.stream")
+    assert passed(passage, stream) == stream
+
+
+@pytest.mark.parametrize(
+    "dialect", ["openai_responses", "anthropic_messages", "gemini_generate", "openai_embeddings"]
+)
+def test_in_other_dialects_nobody_is_asked(dialect: str) -> None:
+    assert counted(dialect=dialect).outgoing().body == b'{"model":"asked","stream":true}'
+
+
+def test_a_whole_answer_needs_no_asking() -> None:
+    made = call(b'{"model":"asked"}')
+    passage = PassThrough(made, find("openai_chat"), "asked", None, asks_usage=True)
+    assert passage.outgoing().body == b'{"model":"asked"}'
+
+
+def test_ids_are_sealed_in_a_stream_whose_usage_is_taken_out() -> None:
+    made = call(b'{"model":"asked","stream":true}')
+    passage = PassThrough(made, find("openai_chat"), "gpt", Seals(), asks_usage=True)
+    passage.outgoing()
+    sent = passed(passage, golden("openai_chat", "text.stream"))
+    begun = events_of(passage.dialect, sent)[0]
+    assert isinstance(begun, Begun)
+    assert begun.id.endswith(".seal")
+    assert b'"usage"' not in sent
+
+
 # --- a JSON array --------------------------------------------------------------------------------
 
 

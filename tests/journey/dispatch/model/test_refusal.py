@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from sluicegate.journey.dispatch.model.refusal import read_refusal, without_key
+from sluicegate.headers import Headers
+from sluicegate.journey.dispatch.model.refusal import read_refusal, unfit_head, without_key
 from sluicegate.llm.dialects import find
 from sluicegate.llm.failure import Failure
 from support.links import KEY, link
@@ -52,3 +53,31 @@ def test_our_key_is_taken_out_of_what_a_stream_says() -> None:
     assert without_key(failure, made).code == "c"
     plain = Failure(kind="server_error", status=500, message="no")
     assert without_key(plain, made) is plain
+
+
+EVENTS = b"text/event-stream"
+
+
+def headers(**fields: str) -> Headers:
+    pairs = fields.items()
+    return Headers([(name.replace("_", "-").encode(), text.encode()) for name, text in pairs])
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "stream", "said"),
+    [
+        (200, {"content_type": "application/json"}, b"", None),
+        (200, {"content_type": "Text/Event-Stream; charset=utf-8"}, EVENTS, None),
+        (200, {"content_encoding": "identity"}, b"", None),
+        (101, {}, b"", "switches to another protocol"),
+        (200, {"content_encoding": "gzip"}, b"", "is compressed"),
+        (200, {"content_type": "application/json"}, EVENTS, "is not a stream"),
+    ],
+)
+def test_a_head_is_that_of_what_was_asked_for(
+    status: int, fields: dict[str, str], stream: bytes, said: str | None
+) -> None:
+    found = unfit_head(status, headers(**fields), stream)
+    assert (found is None) == (said is None)
+    if found is not None and said is not None:
+        assert said in found.message

@@ -16,11 +16,13 @@ from sluicegate.errors import UpstreamError, UpstreamReset
 from sluicegate.exchange import Response
 from sluicegate.journey.dispatch.model.errors import bad_answer, late, of_error, unreachable
 from sluicegate.journey.dispatch.model.intake import Intake
+from sluicegate.journey.dispatch.model.model_span import begin, see, see_whole, settle
 from sluicegate.journey.dispatch.model.passage import says
-from sluicegate.journey.dispatch.model.refusal import read_refusal, without_key
+from sluicegate.journey.dispatch.model.refusal import read_refusal, unfit_head, without_key
 from sluicegate.journey.dispatch.model.sending import written
 from sluicegate.llm.canonical import Begun, Delta, Ended, Failed, PartBegun, Stopped, Used
 from sluicegate.llm.failure import AnswerFailed, CallError, Failure, Malformed
+from sluicegate.llm.produced import produced
 from sluicegate.upstream.sent_whole import SentWhole
 from sluicegate.wire.deadlines import within
 
@@ -42,24 +44,26 @@ LAST_S: Final = 1.0
 """For the end of the bytes behind the end of a stream: the caller does not wait for it longer."""
 MULTIPLE: Final = 300
 OK: Final = 200
-IDENTITY: Final = b"identity"
 
 
 class ModelAttempt(SentWhole):
     """Receiver of a provider's answer, and flow of the caller's. Watched by `Deadlines`."""
 
     __slots__ = (
-        "_answer", "_asked", "_body", "_calling", "_committed", "_connection", "_ended",
-        "_error_headers", "_first", "_held", "_intake", "_open", "_paused", "_rest", "_size",
-        "_span", "_status", "_stream", "_usage", "deadline", "deployment", "first_token_s",
-        "passage", "raw_error", "started", "until",
+        "_answer", "_asked", "_body", "_calling", "_charged", "_committed", "_connection", "_ended",
+        "_error_headers", "_first", "_held", "_intake", "_model", "_open", "_paused", "_produced",
+        "_rest", "_size", "_span", "_status", "_stopped", "_stream", "_usage", "deadline",
+        "deployment", "first_token_s", "passage", "raw_error", "started", "until",
     )  # fmt: skip
 
     def __init__(self, calling: Calling, deployment: Deployment, held: Held) -> None:
         """Prepare to ask `deployment`, of whose limits the call has taken `held`."""
         self._calling = calling
         self._held = held
+        self._model = calling.asked
         self._open = True
+        self._charged = self._stopped = False
+        self._produced = 0
         self.deployment = deployment
         self.passage: Passage
         self._stream = calling.call.stream
@@ -102,6 +106,7 @@ class ModelAttempt(SentWhole):
             raise
         now = clock.monotonic()
         self.first_token_s = now - self.started
+        self._calling.call.waited_s += self.first_token_s
         if failure is None:
             deployment.answered(self.first_token_s, now)
         else:
@@ -118,6 +123,7 @@ class ModelAttempt(SentWhole):
         self._held.release()
         if not self._asked:
             return
+        self._charge(whole=whole)
         if failure is not None and now < self._calling.until:  # else the caller was in a hurry
             deployment.failed(failure, now, now - self.started)
         deployment.ended(whole=whole)
@@ -137,6 +143,7 @@ class ModelAttempt(SentWhole):
             return
         self._committed = True
         self._used(None)
+        self._charge(whole=True)
         body = self._answer
         exchange.head(Response(OK, calling.head(self, b""), len(body)), None)
         exchange.chunk(body)
@@ -171,6 +178,7 @@ class ModelAttempt(SentWhole):
             self._span = exchange.trace.attempt(
                 link.name, deployment.label, exchange.attempts, exchange.clock.wall_us()
             )
+            begin(self._span, calling.call, deployment, self._model)
         if not link.ready:
             await link.refresh()
         self.passage = calling.passage(deployment)
@@ -209,21 +217,14 @@ class ModelAttempt(SentWhole):
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:  # noqa: ARG002 - a bound is kept for what comes
         """Look whether it is an answer."""
         self._status = status
-        kind = (headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
-        if status < OK:
-            self._settle(bad_answer("the provider switches to another protocol"))
-            return
         if status >= MULTIPLE:
             self._error_headers = dict(headers)
             return  # it is no stream, whatever was asked for
-        coding = headers.get(b"content-encoding")
-        if coding is not None and coding.strip().lower() != IDENTITY:
-            self._settle(bad_answer("the provider's answer is compressed, which was not asked for"))
-            return
-        if self._stream:
-            if kind != self.passage.dialect.stream_type.partition(b";")[0]:
-                self._settle(bad_answer("the provider's answer is not a stream of events"))
-                return
+        stream_type = self.passage.dialect.stream_type if self._stream else b""
+        unfit = unfit_head(status, headers, stream_type)
+        if unfit is not None:
+            self._settle(unfit)
+        elif self._stream:
             self._intake = Intake(self.passage, self.deployment.link.config.max_answer)
 
     def on_data(self, data: bytes) -> None:
@@ -259,6 +260,7 @@ class ModelAttempt(SentWhole):
             elif self._intake is None:
                 self._answer, usage = self.passage.whole(b"".join(self._body))
                 self._used(usage)
+                see_whole(self._span, self.passage.dialect, self._body)
                 self._settle(None)
             else:
                 self._intake.end(self._take)
@@ -311,26 +313,25 @@ class ModelAttempt(SentWhole):
         else:
             self._settle(late("the model's stream stalled"))
 
-    # --- steps ----------
-
     def _take(self, events: Sequence[Event]) -> bool:
         """Look at what a frame said; False where there is nothing more to take."""
+        self._produced += produced(events)
+        if self._span is not None:
+            see(self._span, events)
         for event in events:
             kind = type(event)
             if kind is Delta or kind is Stopped or (isinstance(event, PartBegun) and says(event)):
+                self._stopped = kind is Stopped
                 first = self._first
                 if first is not None and not first.done():
                     first.set_result(None)
                 if not self._paused:
                     self._stall()
-            elif isinstance(event, Used):
+            elif isinstance(event, Used | Begun):
                 self._used(event.usage)
             elif isinstance(event, Failed):
                 self._settle(without_key(event.failure, self.deployment.link))
                 return False
-            elif isinstance(event, Begun):
-                if event.usage is not None:
-                    self._used(event.usage)
             elif isinstance(event, Ended):
                 self._ended = True
                 self.deadline = min(self.deadline, self._calling.deadlines.now + LAST_S)
@@ -341,6 +342,19 @@ class ModelAttempt(SentWhole):
         self._usage = usage or self._usage
         if self._committed:
             self._calling.call.usage = self._usage
+
+    def _charge(self, *, whole: bool) -> None:
+        """Charge the call with what this attempt has used, once."""
+        if self._charged or not OK <= self._status < MULTIPLE:
+            return
+        self._charged = True
+        calling = self._calling
+        charge = calling.meter.charge(
+            calling.call, self.deployment, self._model, self._usage,
+            counted=whole or self._stopped,
+            produced=self._produced if self._stream else self._size,
+        )  # fmt: skip
+        settle(self._span, charge, self.first_token_s)
 
     def _refused(self) -> Failure:
         """Classify an answer with an error status."""

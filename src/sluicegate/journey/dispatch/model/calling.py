@@ -17,6 +17,7 @@ from sluicegate.errors import UpstreamError, answer_for
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.attempt import ModelAttempt
 from sluicegate.journey.dispatch.model.continuation import Continuing, asked_to_go_on, continued
+from sluicegate.journey.dispatch.model.cost_told import cost_headers
 from sluicegate.journey.dispatch.model.errors import PROBLEMS, known, late, shown, tell
 from sluicegate.journey.dispatch.model.images import LONGEST_S, fetched, has_urls
 from sluicegate.journey.dispatch.model.passage import Translation
@@ -52,7 +53,7 @@ class Calling:
 
     __slots__ = (
         "_all", "_models", "_parts", "_sticky", "_tried", "_waits", "_writer", "asked", "call",
-        "deadlines", "exchange", "form", "pool", "stream_type", "until",
+        "deadlines", "exchange", "form", "meter", "pool", "stream_type", "until",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class Calling:
         self.pool: ModelPool = call.pool
         self.asked = call.asked
         self.deadlines = parts.deadlines
+        self.meter = parts.meter
         self.stream_type = JSON if call.endpoint.array else form.dialect.stream_type
         overrides = call.overrides
         timeout_s = None if overrides is None else overrides.timeout_s
@@ -283,6 +285,9 @@ class Calling:
         call.dropped = attempt.passage.dropped
         if call.dropped:
             headers.append((b"sluicegate-dropped", _in_a_line(", ".join(call.dropped))))
+        if not media:
+            litellm = self._parts.tells_as_litellm(self.exchange)
+            headers += cost_headers(self.exchange, call, litellm=litellm)
         return headers
 
     # --- the end ----------

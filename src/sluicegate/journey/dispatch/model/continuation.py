@@ -180,6 +180,7 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
 
 
 def _sum(first: Usage, second: Usage) -> Usage:
-    return Usage(
-        **{name: getattr(first, name) + getattr(second, name) for name in Usage.__struct_fields__}
-    )
+    counts = [name for name in Usage.__struct_fields__ if name != "estimated"]
+    total = Usage(**{name: getattr(first, name) + getattr(second, name) for name in counts})
+    total.estimated = first.estimated or second.estimated
+    return total

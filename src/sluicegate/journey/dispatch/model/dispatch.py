@@ -11,6 +11,7 @@ from sluicegate.journey.dispatch.model.calling import Calling
 from sluicegate.journey.dispatch.model.continuation import Continuing
 from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
 from sluicegate.journey.dispatch.model.listing import answer_models
+from sluicegate.journey.dispatch.model.metering import Meter
 from sluicegate.journey.dispatch.model.native import pass_native, pass_stored
 from sluicegate.journey.dispatch.model.opening import Opening
 from sluicegate.journey.dispatch.model.passage import Missing, PassThrough, Reframed, Translation
@@ -28,6 +29,7 @@ from sluicegate.llm.dialects import find
 from sluicegate.llm.failure import CallError
 from sluicegate.llm.signature import is_mixed
 from sluicegate.model.name_pattern import read_patterns
+from sluicegate.telemetry.genai import GenAi
 from sluicegate.upstream.provider_link import APART
 
 if TYPE_CHECKING:
@@ -35,12 +37,14 @@ if TYPE_CHECKING:
 
     from sluicegate.exchange import Exchange
     from sluicegate.journey.dispatch.model.passage import Passage
+    from sluicegate.journey.record.books import Books
     from sluicegate.journey.run import Handle, Handler
     from sluicegate.llm.call import ModelCall
     from sluicegate.llm.canonical import Request
     from sluicegate.llm.dialect import Dialect, StreamWriter
     from sluicegate.llm.failure import Failure
-    from sluicegate.metrics import Metrics
+    from sluicegate.llm.tokens import Estimator
+    from sluicegate.metrics import Cell, HistogramCell, Metrics
     from sluicegate.model.model import Model
     from sluicegate.model.route import Ai
     from sluicegate.upstream.fetcher import Fetcher
@@ -54,6 +58,8 @@ IDS: Final = {"openai_chat": "chatcmpl-", "openai_responses": "resp_", "anthropi
 """How ids of answers begin in a dialect, for answers of providers that give none."""
 MOST_TOKENS: Final = 1_000_000_000
 """Of one call: more is no count."""
+MOST_SERIES: Final = 20_000
+"""Combinations that are remembered here; past it the memory starts anew, and counts stay."""
 KEEPS: Final = {"openai_responses": True, "openai_chat": False}
 """Dialects with objects that are kept, and whether they are unless told otherwise."""
 
@@ -61,16 +67,26 @@ KEEPS: Final = {"openai_responses": True, "openai_chat": False}
 class ModelDispatch:
     """One for a worker."""
 
-    def __init__(self, deadlines: Deadlines, fetcher: Fetcher, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        fetcher: Fetcher,
+        metrics: Metrics,
+        estimator: Estimator,
+        books: Books,
+    ) -> None:
         """Take what is shared."""
         self._dialects: dict[str, Dialect] = {}
         self.deadlines = deadlines
         self.fetcher = fetcher
+        self.meter = Meter(estimator)
+        self._books = books
+        self._genai = GenAi(metrics)
         self._counts = _Counts(metrics)
 
     def opening(self, ai: Ai) -> Handle:
         """Return the first step of a route."""
-        return Opening(ai, self.find).handle
+        return Opening(ai, self.find, self._books.over).handle
 
     def reading(self, ai: Ai) -> tuple[Handle, Handler]:
         """Return the first step of `authorize`, and the innermost one."""
@@ -123,7 +139,9 @@ class ModelDispatch:
         name = link.dialect_for(model, endpoint.dialect, deployment.config.dialect)
         caller = self.find(endpoint.dialect)
         if name == endpoint.dialect and not self._translates(exchange, call, caller):
-            passage = PassThrough(call, caller, model, self._sealing(exchange, call, link))
+            sealing = self._sealing(exchange, call, link)
+            asks = link.config.stream_usage and link.facts.asks_usage(name, link.config)
+            passage = PassThrough(call, caller, model, sealing, asks_usage=asks)
             return Reframed(passage) if endpoint.array else passage
         drop = config.unsupported == "drop"
         request = self._read(call, caller, drop=drop)
@@ -204,9 +222,15 @@ class ModelDispatch:
             route.config.ai.continue_streams
         )  # fmt: skip
 
+    def tells_as_litellm(self, exchange: Exchange) -> bool:
+        """Whether answers have LiteLLM's headers, too."""
+        route = exchange.route
+        return route is not None and route.config.ai is not None and route.config.ai.litellm_headers
+
     def count(self, exchange: Exchange, call: ModelCall, outcome: str) -> None:
         """Count a call that is over."""
         self._counts.over(exchange, call, outcome)
+        self._genai.over(exchange, call, outcome)
 
 
 class _Counts:
@@ -233,23 +257,53 @@ class _Counts:
             "(`reasoning` is a part of it).",
             ("model", "deployment", "kind"),
         )
+        self._known: dict[tuple[str, str], _Series] = {}
 
     def over(self, exchange: Exchange, call: ModelCall, outcome: str) -> None:
-        model = call.alias or ""
-        deployment = call.deployment or ""
-        self._calls.cell(model, deployment, outcome).value += 1
+        series = self._of(call.alias or "", call.deployment or "")
+        ended = series.ended.get(outcome)
+        if ended is None:
+            ended = series.ended[outcome] = self._calls.cell(*series.labels, outcome)
+        ended.value += 1
         if call.first_token_at:
-            first_s = call.first_token_at - exchange.started_at
-            self._first_token.histogram(model, deployment).observe(first_s)
+            if series.first_token is None:
+                series.first_token = self._first_token.histogram(*series.labels)
+            series.first_token.observe(call.first_token_at - exchange.started_at)
         usage = call.usage
         if usage is not None:
-            tokens = self._tokens
-            tokens.cell(model, deployment, "input").value += _counted(usage.input)
-            tokens.cell(model, deployment, "output").value += _counted(usage.output)
+            self._add(series, "input", usage.input)
+            self._add(series, "output", usage.output)
             if usage.cached:
-                tokens.cell(model, deployment, "cached").value += _counted(usage.cached)
+                self._add(series, "cached", usage.cached)
             if usage.reasoning:
-                tokens.cell(model, deployment, "reasoning").value += _counted(usage.reasoning)
+                self._add(series, "reasoning", usage.reasoning)
+
+    def _add(self, series: _Series, kind: str, tokens: int) -> None:
+        cell = series.tokens.get(kind)
+        if cell is None:
+            cell = series.tokens[kind] = self._tokens.cell(*series.labels, kind)
+        cell.value += _counted(tokens)
+
+    def _of(self, model: str, deployment: str) -> _Series:
+        labels = (model, deployment)
+        series = self._known.get(labels)
+        if series is None:
+            if len(self._known) >= MOST_SERIES:
+                self._known.clear()
+            series = self._known[labels] = _Series(labels)
+        return series
+
+
+class _Series:
+    """The numbers of one model and deployment; none is there before it counts something."""
+
+    __slots__ = ("ended", "first_token", "labels", "tokens")
+
+    def __init__(self, labels: tuple[str, str]) -> None:
+        self.labels = labels
+        self.ended: dict[str, Cell] = {}
+        self.tokens: dict[str, Cell] = {}
+        self.first_token: HistogramCell | None = None
 
 
 def _counted(tokens: int) -> int:

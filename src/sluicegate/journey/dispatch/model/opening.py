@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 class Opening:
     """Opens the exchanges of one route."""
 
-    __slots__ = ("_find", "_forms", "_prefix", "_proxied")
+    __slots__ = ("_find", "_forms", "_over", "_prefix", "_proxied")
 
-    def __init__(self, ai: Ai, find: Callable[[str], Dialect]) -> None:
-        """`find` gives a dialect by name."""
+    def __init__(
+        self, ai: Ai, find: Callable[[str], Dialect], over: Callable[[Exchange], None]
+    ) -> None:
+        """`find` gives a dialect by name; `over` is told of exchanges that have ended."""
+        self._over = over
         self._prefix = ai.prefix
         self._proxied = frozenset(ai.proxy)
         self._find = find
@@ -53,7 +56,14 @@ class Opening:
         if not _is_preflight(exchange):
             check_method(exchange, endpoint)
         exchange.endpoint = endpoint
-        return onward(exchange)
+        return self._through(exchange, onward)
+
+    async def _through(self, exchange: Exchange, onward: Onward) -> None:
+        """Go on, and have written what it has come to, however it ended."""
+        try:
+            await onward(exchange)
+        finally:
+            self._over(exchange)
 
     def _form(self, dialect: str) -> ErrorForm:
         form = self._forms.get(dialect)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sluicegate.llm.canonical import Begun, Request, Text, Thinking
 from sluicegate.llm.dialect import Outgoing
 from sluicegate.llm.losses import Losses
+from sluicegate.llm.stream_usage import OPTIONS, STREAMS, asking, without_usage
 
 if TYPE_CHECKING:
     from sluicegate.llm.call import ModelCall
@@ -56,12 +57,24 @@ class Passage(Protocol):
 class PassThrough:
     """The same dialect on both sides."""
 
-    __slots__ = ("_call", "_model", "_rename", "_sealing", "dialect", "dropped", "request")
+    __slots__ = (
+        "_asks_usage", "_call", "_model", "_rename", "_sealing", "_unasked", "dialect", "dropped",
+        "request",
+    )  # fmt: skip
 
     def __init__(
-        self, call: ModelCall, dialect: Dialect, model: str, sealing: Sealing | None
+        self,
+        call: ModelCall,
+        dialect: Dialect,
+        model: str,
+        sealing: Sealing | None,
+        *,
+        asks_usage: bool = False,
     ) -> None:
-        """`model` is the provider's name of it; `sealing` changes ids of what will be kept."""
+        """`model` is the provider's name of it; `sealing` changes ids of what will be kept.
+
+        `asks_usage`: the provider says what a stream used where it is asked (`Provider`).
+        """
         self.dialect = dialect
         self.request: Request | None = None
         self.dropped: list[str] = []
@@ -69,27 +82,38 @@ class PassThrough:
         self._model = model
         self._sealing = sealing
         self._rename: Rename | None = None
+        self._asks_usage = asks_usage and call.stream and call.endpoint.dialect in STREAMS
+        self._unasked = False
 
     def outgoing(self) -> Outgoing:
-        """Exchange the model's name; the members stay as they came, and in their order."""
+        """Exchange the model's name; the members stay as they came, and in their order.
+
+        A stream's usage is asked for, whether the caller does or not: who pays wants to know.
+        """
         call = self._call
         changes: dict[str, bytes] = {}
         if not call.endpoint.model and call.asked != self._model:
             changes["model"] = ENCODE(self._model)
         if self._sealing is not None:
             changes |= self._sealing.changes(call)
+        if self._asks_usage:
+            options = asking(call.fields)
+            if options is not None:
+                changes[OPTIONS] = options
+                self._unasked = True
         return Outgoing(body_of(call, changes))
 
     def frame(self, frame: Frame, events: Sequence[Event]) -> bytes:
-        """Pass the bytes on."""
+        """Pass the bytes on, without the usage that the caller did not ask for."""
+        raw = without_usage(frame, events) if self._unasked else frame.raw
         sealing = self._sealing
         if sealing is None:
-            return frame.raw
+            return raw
         for event in events:
             if type(event) is Begun and event.id:
                 self._rename = sealing.rename(event.id)
         rename = self._rename
-        return frame.raw if rename is None else frame.raw.replace(*rename)
+        return raw if rename is None else raw.replace(*rename)
 
     def end(self) -> bytes:
         """Nothing is missing."""
@@ -267,9 +291,10 @@ def body_of(call: ModelCall, changes: dict[str, bytes]) -> bytes:
     provider must not take another one than the gateway has looked at.
     """
     fields = call.fields
-    size = 1 + sum(memoryview(raw).nbytes + len(name) + 4 for name, raw in fields.items())
-    if not changes and size == len(call.body):
-        return call.body  # nothing but these members, each once, and without any space
+    if not changes:
+        size = 1 + sum(memoryview(raw).nbytes + len(name) + 4 for name, raw in fields.items())
+        if size == len(call.body):
+            return call.body  # nothing but these members, each once, and without any space
     pieces: list[bytes] = []
     for name, raw in fields.items():
         changed = changes.get(name)

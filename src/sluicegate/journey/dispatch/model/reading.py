@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sluicegate.errors import FORBIDDEN, UNSUPPORTED_MEDIA, Refused
+from sluicegate.journey.dispatch.model.cost_told import READ_COMMENTS, last_comment
 from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
 from sluicegate.journey.dispatch.model.opening import check_method
 from sluicegate.llm.call import ModelCall
@@ -62,6 +63,8 @@ class Reading:
         except CallError as error:
             tell(exchange, form, error.failure)
             return
+        if exchange.call.stream and exchange.call.endpoint.dialect in READ_COMMENTS:
+            exchange.on_end(last_comment)
         await onward(exchange)
 
     async def _call(self, exchange: Exchange, endpoint: Endpoint) -> ModelCall:

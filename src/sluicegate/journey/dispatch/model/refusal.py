@@ -15,11 +15,14 @@ from sluicegate.journey.dispatch.model.errors import bad_answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sluicegate.headers import Headers
     from sluicegate.journey.dispatch.model.passage import Passage
     from sluicegate.llm.failure import Failure
     from sluicegate.upstream.provider_link import ProviderLink
 
+OK: Final = 200
 ERROR: Final = 400
+IDENTITY: Final = b"identity"
 ERRORS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 OPENS: Final = b"{"
 
@@ -43,6 +46,20 @@ def read_refusal(
     # A key that is seen only now stood there escaped: as JSON may write it.
     passed = failure is told and passage.request is None and _is_error(body)
     return failure, body if passed else None
+
+
+def unfit_head(status: int, headers: Headers, stream_type: bytes) -> Failure | None:
+    """Return what is wrong with the head of an answer that is no refusal; `b""` for no stream."""
+    if status < OK:
+        return bad_answer("the provider switches to another protocol")
+    coding = headers.get(b"content-encoding")
+    if coding is not None and coding.strip().lower() != IDENTITY:
+        return bad_answer("the provider's answer is compressed, which was not asked for")
+    if stream_type:
+        kind = (headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if kind != stream_type.partition(b";")[0]:
+            return bad_answer("the provider's answer is not a stream of events")
+    return None
 
 
 def without_key(failure: Failure, link: ProviderLink) -> Failure:
