@@ -1,5 +1,7 @@
 """What a call of a model costs: processor time, and what gateways add to long prompts and streams.
 
+Calls that are counted in money, or answered by a cache, are in `chat_kept`.
+
 The same nginx stands in for both vendors and answers at once, so that nothing is waited for. Each
 gateway is asked once before it is measured: what it answers must be the stand-in's words.
 """
@@ -14,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench import chat_gateways, chat_streams, load
+from bench import chat_gateways, chat_kept, chat_streams, load
 from bench.chat_gateways import (
     FROM_ANTHROPIC,
     MESSAGES,
@@ -26,7 +28,7 @@ from bench.chat_gateways import (
     Way,
     contenders,
 )
-from bench.cost import Row
+from bench.cost import Row, beside
 from bench.processes import Missing, Running
 from bench.report import Figure
 
@@ -74,7 +76,7 @@ def measure(
         for _ in range(rounds):
             for name, way, sent in plan:
                 _round(found, running[name], f"{name}: {way.name}", way, sent, seconds, warm_up)
-        found.figures += costs(found.rows)
+        found.figures += costs(found.rows) + chat_kept.costs(found.rows, running)
         if "Sluicegate" in running:
             found.figures += prompts(folder / "prompts", running["Sluicegate"], provider, seconds)
     finally:
@@ -82,6 +84,7 @@ def measure(
             each.stop()
         provider.stop()
     if only.lower() in "sluicegate":
+        found.figures += chat_kept.identical(folder / "one", body_of(chat_kept.WAYS[0], TOKENS))
         found.figures += chat_streams.measure(folder / "streams", streams, seconds, rounds)
     return found
 
@@ -91,7 +94,7 @@ def _started(
 ) -> list[tuple[str, Way, load.Post]]:
     """Start everybody; returns who is asked for what, with the script that does it."""
     plan: list[tuple[str, Way, load.Post]] = []
-    for name, contender in contenders(provider.port).items():
+    for name, contender in (contenders(provider.port) | chat_kept.contenders()).items():
         twice = name == PURE and "BENCH_COMPILED" not in os.environ
         if twice or only.lower() not in name.lower():
             continue
@@ -153,19 +156,30 @@ def _round(
     if warm_up:
         load.run(contender.port, warm_up, headers, CONNECTIONS, sent)
         _rest(contender)
-    before = contender.cpu_seconds()
+    before = contender.cpu_seconds(), *beside(contender)
     seen = load.run(contender.port, seconds, headers, CONNECTIONS, sent)
-    row.cpu_us.append((contender.cpu_seconds() - before) / max(1, seen.requests) * 1e6)
+    if chat_kept.kept_entries(contender) is not None:
+        _rest(contender)  # what it has put off is paid for, too
+    after = contender.cpu_seconds(), *beside(contender)
+    calls = max(1, seen.requests)
+    cpu_s, valkey_s, scripts = (now - then for then, now in zip(before, after, strict=True))
+    row.cpu_us.append(cpu_s / calls * 1e6)
+    if contender.beside:
+        row.valkey_us.append(valkey_s / calls * 1e6)
+        row.scripts.append(scripts / calls)
     row.loads.append(seen)
     row.memory_mb = contender.memory_mb()
 
 
 def _rest(contender: Running) -> None:
-    """Wait until a gateway has done with the calls that nobody waits for any more, 10 s at most."""
+    """Wait until a gateway has done with what nobody waits for any more, 10 s at most.
+
+    That are calls that wrk has left, and entries of a ledger, which are moved four times a second.
+    """
     end, before = time.monotonic() + 10, -1.0
     while time.monotonic() < end and contender.cpu_seconds() > before + 0.02:
         before = contender.cpu_seconds()
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def costs(rows: list[Row]) -> list[Figure]:

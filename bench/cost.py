@@ -129,9 +129,9 @@ def _round(row: Row, contender: Running, seconds: float, warm_up: float) -> None
     headers = (f"X-API-Key: {peers.KEY}",)
     if warm_up:
         load.run(contender.port, warm_up, headers)
-    before = contender.cpu_seconds(), *_beside(contender)
+    before = contender.cpu_seconds(), *beside(contender)
     seen = load.run(contender.port, seconds, headers)
-    after = contender.cpu_seconds(), *_beside(contender)
+    after = contender.cpu_seconds(), *beside(contender)
     cpu_s, valkey_s, scripts = (now - then for then, now in zip(before, after, strict=True))
     row.cpu_us.append(cpu_s / seen.requests * 1e6)
     if contender.beside:
@@ -141,7 +141,7 @@ def _round(row: Row, contender: Running, seconds: float, warm_up: float) -> None
     row.memory_mb = contender.memory_mb()
 
 
-def _beside(contender: Running) -> tuple[float, int]:
+def beside(contender: Running) -> tuple[float, int]:
     """Return the processor time of the Valkeys beside a contender, and the scripts they ran."""
     scripts = 0
     for valkey in contender.beside:

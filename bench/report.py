@@ -171,15 +171,15 @@ def cost_table(rows: list[Row], ratios: dict[str, dict[str, float]]) -> str:
 
 def call_table(rows: list[Row]) -> str:
     """Draw calls of models in Markdown, each beside Sluicegate's way of the same name."""
-    head = ["", "CPU-µs/call", "calls/s", "p50 ms", "p99 ms", "RSS MB", "failed", "÷ Sluicegate"]
-    keys = ["name", "cpu_us", "rps", "p50_ms", "p99_ms", "memory_mb", "failed"]
+    head = ["", "CPU-µs/call", "of Valkey", "calls/s", "p50 ms", "p99 ms", "RSS MB", "failed"]
+    keys = ["name", "cpu_us", "valkey_us", "rps", "p50_ms", "p99_ms", "memory_mb", "failed"]
     found = [row.summary() for row in rows]
     ours = {one["name"]: float(one["cpu_us"]) for one in found}
-    lines = [head]
+    lines = [[*head, "÷ Sluicegate"]]
     for one in found:
         base = ours.get("Sluicegate: " + str(one["name"]).partition(": ")[2])
         ratio = f"{float(one['cpu_us']) / base:.2f}" if base else ""
-        lines.append([*(str(one[key]) for key in keys), ratio])
+        lines.append([*(str(one.get(key, "")) for key in keys), ratio])
     return markdown(lines)
 
 
@@ -187,7 +187,7 @@ def figure_table(figures: list[Figure]) -> str:
     """Draw the other numbers in Markdown."""
     lines = [["", "measured", "must not pass"]]
     for one in figures:
-        digits = {"": 0, "times": 2, "calls": 3}.get(one.unit, 1)
+        digits = {"": 0, "times": 2, "%": 2, "calls": 3}.get(one.unit, 1)
         value = f"{one.value:.{digits}f}"
         bound = "" if one.bound is None else f"{one.bound:g} {one.unit}".strip()
         note = "" if one.holds else " ✗"

@@ -23,6 +23,7 @@ def paths() -> dict[str, PathItem]:
 
 def test_every_kind_of_resource_has_its_paths_and_every_operation_a_name_of_its_own() -> None:
     expected = {"/apply", "/export", "/secret-rotation", "/keys/{name}/rotate"}
+    expected |= {"/usage", "/usage/entries", "/budgets", "/budgets/reconciliation"}
     expected |= {"/secrets", "/secrets/{name}", "/secrets/{name}/history"}
     expected |= {f"/policies{more}" for more in ("", "/history", "/diff", "/rollback")}
     for plural in (*NAMED, "keys"):

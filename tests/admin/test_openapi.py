@@ -98,3 +98,14 @@ def test_litestars_own_pages_are_shut(tmp_path: Path) -> None:
                 assert answer.headers["content-type"] == "application/problem+json"
 
     asyncio.run(work())
+
+
+def test_what_may_come_as_a_table_says_so(tmp_path: Path) -> None:
+    found = schema(tmp_path)
+    content = found["paths"]["/admin/v1/usage"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/csv"}
+    names = {
+        each["name"] for each in found["paths"]["/admin/v1/usage/entries"]["get"]["parameters"]
+    }
+    assert names >= {"since", "until", "consumer", "team", "limit", "after", "format"}
+    assert not names & {"who", "where", "asked", "clock", "control"}

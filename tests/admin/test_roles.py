@@ -27,6 +27,20 @@ def test_a_token_of_a_team_is_good_for_consumers_and_keys_only(role: str, kind: 
     assert allows(role, "red", "write", kind) == (mine and role != "viewer")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("team", [None, "red"])
+@pytest.mark.parametrize("kind", ["usage", "budgets"])
+def test_everybody_is_shown_usage_and_budgets(kind: str, team: str | None) -> None:
+    assert all(allows(role, team, "read", kind) for role in ROLES)
+    assert not any(allows(role, team, "write", kind) for role in ROLES)
+
+
+def test_admins_put_budgets_right() -> None:
+    allowed = [allows(role, None, "write", "reconciliation") for role in ROLES]
+    assert allowed == [False, False, True]
+    assert all(allows(role, None, "read", "reconciliation") for role in ROLES)
+    assert not allows("admin", "red", "read", "reconciliation")
+
+
 def test_nobody_changes_what_is_only_shown() -> None:
     assert allows("viewer", None, "read", "audit")
     assert not allows("admin", None, "write", "audit")

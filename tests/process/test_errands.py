@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+from sluicegate.model.ledger import BudgetWanted, Entry
 from sluicegate.process import messages
 from sluicegate.process.errands import Errands
 
@@ -39,6 +40,29 @@ def test_an_answer_goes_to_the_worker_that_asked_under_its_own_number() -> None:
     world.take(world.management, messages.Sought(first.number, None, away=True))
     assert world.one.heard == [messages.Sought(7, None, away=True)]
     assert world.two.heard == [messages.Sought(7, b"two", away=False)]
+
+
+def test_questions_about_the_ledger_go_the_same_way() -> None:
+    world = World()
+    wanted, entry = BudgetWanted("p", "s", (), {}), Entry(id="w1")
+    world.take(world.one, messages.Bring(7, wanted))
+    world.take(world.two, messages.Book(7, [entry]))
+    bring, book = cast("tuple[messages.Bring, messages.Book]", world.management.heard)
+    assert (bring.wanted, book.entries) == (wanted, [entry])
+    world.take(world.management, messages.Booked(book.number, 1, away=False))
+    world.take(world.management, messages.Brought(bring.number, away=False))
+    assert world.one.heard == [messages.Brought(7, away=False)]
+    assert world.two.heard == [messages.Booked(7, 1, away=False)]
+
+
+def test_who_asks_about_the_ledger_hears_that_management_is_away() -> None:
+    world = World()
+    world.take(world.one, messages.Bring(1, BudgetWanted("p", "s", (), {})))
+    world.errands.abandon()
+    world.management.child = None
+    world.take(world.two, messages.Book(2, []))
+    assert world.one.heard == [messages.Brought(1, away=True)]
+    assert world.two.heard == [messages.Booked(2, 0, away=True)]
 
 
 def test_without_management_a_question_is_answered_that_nobody_can_say() -> None:

@@ -11,6 +11,7 @@ import pytest
 from sluicegate.admin.actuator import Silent
 from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
+from sluicegate.model.ledger import BudgetWanted, Entry
 from sluicegate.model.resilience import Check
 from sluicegate.model.service import Service, UpstreamTls
 from sluicegate.model.units import Duration
@@ -30,6 +31,7 @@ from support.raw_http import get
 from support.upstreams import Upstream, answering, response
 
 ALONE = Settings(store=Store(url="none"))
+ANSWERS = (messages.Booked, messages.Brought)
 STATUS = Status(
     live=True,
     ready=True,
@@ -46,13 +48,63 @@ class Channel:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    def send(self, question: messages.Message) -> None:
-        self.asked.append(question)
+    def send(self, *questions: messages.Message) -> None:
+        self.asked += questions
 
 
 def hub() -> tuple[Hub, Channel]:
     channel = Channel()
     return Hub(cast("Any", channel)), channel
+
+
+def desk(tmp_path: Path) -> tuple[Desk, Channel]:
+    settings = Settings(store=Store(url="sqlite:///store.db"), data_dir=str(tmp_path))
+    start, channel = messages.Start(pack_settings(settings), -1, [], 0.1, 10, 1), Channel()
+    link = cast("Any", channel)
+    return Desk(start, settings, link, Hub(link), Clock(), lambda _: None), channel
+
+
+def test_entries_of_workers_are_kept_once_there_is_a_store(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        one, channel = desk(tmp_path)
+        book = messages.Book(3, [Entry(id="w1"), Entry(id="w2")])
+        bring = messages.Bring(4, BudgetWanted("p", "s", (), {}))
+        await one._answer(book)
+        await one._answer(bring)
+        await one._take_file(cast("Any", one._store), Resources.of({}), 7)
+        await one._answer(book)
+        await one._answer(book)
+        await one._answer(bring)  # what each worker counts by itself, nobody can bring
+        await one.close()
+        answers = [each for each in channel.asked if isinstance(each, ANSWERS)]
+        assert answers == [
+            messages.Booked(3, 0, away=True),
+            messages.Brought(4, away=True),
+            messages.Booked(3, 2, away=False),
+            messages.Booked(3, 0, away=False),
+            messages.Brought(4, away=True),
+        ]
+
+    run(scenario())
+
+
+def test_whoever_asks_about_the_ledger_is_answered_whatever_goes_wrong(tmp_path: Path) -> None:
+    class Broken:
+        async def book(self, _: object) -> int:
+            raise ValueError("hidden")
+
+        bring = book
+
+    async def scenario() -> None:
+        one, channel = desk(tmp_path)
+        ledger, one._ledger = one._ledger, cast("Any", Broken())
+        await one._answer(messages.Book(1, []))
+        await one._answer(messages.Bring(2, BudgetWanted("p", "s", (), {})))
+        one._ledger = ledger
+        await one.close()
+        assert channel.asked == [messages.Booked(1, 0, away=True), messages.Brought(2, away=True)]
+
+    run(scenario())
 
 
 def test_answers_come_to_the_questions_they_belong_to_in_any_order() -> None:

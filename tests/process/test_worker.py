@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sluicegate.errors import UPSTREAM_UNREACHABLE
 from sluicegate.model.key import new_key
@@ -16,11 +18,14 @@ from sluicegate.process.child import Child, start_child
 from sluicegate.process.transfer import frames, pack_settings
 from sluicegate.settings import Certificate, Gateway, ListenerTls, Settings
 from sluicegate.snapshot.document import Resources, encode
+from sluicegate.snapshot.load import load
 from sluicegate.upstream.health.news import News
 from support.gateway import Gateway as GatewayProcess
-from support.loops import run
+from support.loops import in_thread, run
+from support.model_front import config, provider, request
 from support.ports import listening_socket
-from support.raw_http import get
+from support.raw_http import ask, get
+from support.scripted_provider import ScriptedProvider
 
 UNREACHABLE = UPSTREAM_UNREACHABLE.status
 
@@ -136,6 +141,31 @@ def test_it_answers_a_scrape_with_its_metrics() -> None:
             assert isinstance(scraped, messages.Scraped)
             assert scraped.number == 9
             assert any(family.name == "sluicegate_client_connections" for family in scraped.dump)
+
+    run(scenario())
+
+
+def test_entries_that_it_has_counted_by_itself_go_to_management_until_they_are_kept(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        with in_thread(ScriptedProvider()) as vendor:
+            models = {"m": {"deployments": [{"provider": "a", "model": "scenario-text"}]}}
+            file = tmp_path / "application.json"
+            file.write_text(json.dumps(config({"a": provider(vendor.url)}, models)))
+            async with worker() as one:
+                one.child.send(*frames(None, load(file, {}).resources, 1))
+                await one.until(messages.Ready)
+                port = one.own.getsockname()[1]
+                await asyncio.to_thread(ask, port, request("chat", "m"))
+                first = await one.until(messages.Book)
+                assert isinstance(first, messages.Book)
+                one.child.send(messages.Booked(first.number, 0, away=True))
+                again = await one.until(messages.Book)
+                assert isinstance(again, messages.Book)
+                assert again.entries == first.entries
+                assert [entry.model for entry in again.entries] == ["m"]
+                one.child.send(messages.Booked(again.number, 1, away=False))
 
     run(scenario())
 

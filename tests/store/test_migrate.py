@@ -20,38 +20,46 @@ from sluicegate.store.tables import METADATA, revisions
 from support.loops import run
 from support.postgres import store_settings
 
-FIRST = ("0001_pre", "The first schema")
+OURS = [
+    (path.stem.removeprefix("schema_"), (ast.get_docstring(ast.parse(path.read_text())) or "")[:-1])
+    for path in sorted(STEPS.glob("schema_*.py"))
+]
+"""All steps that there are, with what each does."""
+LAST = OURS[-1][0]
+NEXT_PRE, NEXT_POST, LATER_PRE = (
+    f"{int(LAST[:4]) + later:04}_{phase}" for later, phase in ((1, "pre"), (1, "post"), (2, "pre"))
+)
 NEXT = {
-    "schema_0002_pre": '''"""Say where a change came from in `origin`."""
+    NEXT_PRE: f'''"""Say where a change came from in `origin`."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_pre"
-down_revision = "0001_pre"
+revision = "{NEXT_PRE}"
+down_revision = "{LAST}"
 
 
 def upgrade():
     op.add_column("revisions", sa.Column("origin", sa.Text(), server_default="unknown"))
 ''',
-    "schema_0002_post": '''"""`via` is `origin` now."""
+    NEXT_POST: f'''"""`via` is `origin` now."""
 
 from alembic import op
 
-revision = "0002_post"
-down_revision = "0002_pre"
+revision = "{NEXT_POST}"
+down_revision = "{NEXT_PRE}"
 
 
 def upgrade():
     op.drop_column("revisions", "via")
 ''',
-    "schema_0003_pre": '''"""Something further."""
+    LATER_PRE: f'''"""Something further."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_pre"
-down_revision = "0002_post"
+revision = "{LATER_PRE}"
+down_revision = "{NEXT_POST}"
 
 
 def upgrade():
@@ -84,7 +92,7 @@ def steps_until(folder: Path, last: str) -> Path:
     """Return a folder with our steps, and those to come up to one."""
     shutil.copytree(STEPS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, code in NEXT.items():
-        (folder / f"{name}.py").write_text(code)
+        (folder / f"schema_{name}.py").write_text(code)
         if name == last:
             break
     return folder
@@ -104,7 +112,7 @@ async def on(settings: Settings, work: Any) -> Any:
 
 
 def test_a_new_database_gets_the_whole_schema_and_a_second_time_nothing(bare: Settings) -> None:
-    assert run(migrate(bare)) == [FIRST]
+    assert run(migrate(bare)) == OURS
     assert run(migrate(bare)) == []
     assert run(migrate(bare, "pre")) == []
     run(on(bare, check_schema))
@@ -114,7 +122,12 @@ def test_what_the_steps_make_is_what_the_tables_say(bare: Settings) -> None:
     run(migrate(bare))
 
     def differences(connection: Connection) -> list[Any]:
-        options = {"version_table": VERSIONS, "compare_type": True}
+        options = {
+            "version_table": VERSIONS,
+            "compare_type": True,
+            # A partition and its indexes are those of the table.
+            "include_object": lambda _, name, *__: not name.startswith("ledger_rest"),
+        }
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, METADATA))
 
@@ -125,24 +138,24 @@ def test_several_who_migrate_at_once_wait_for_each_other(bare: Settings) -> None
     async def together() -> list[Any]:
         return await asyncio.gather(*(migrate(bare) for _ in range(3)))
 
-    assert sorted(run(together())) == [[], [], [FIRST]]
+    assert sorted(run(together())) == [[], [], OURS]
 
 
 def test_a_step_that_fails_leaves_nothing_behind(bare: Settings, tmp_path: Path) -> None:
-    steps = steps_until(tmp_path / "steps", "schema_0002_pre")
-    broken = steps / "schema_0002_pre.py"
+    steps = steps_until(tmp_path / "steps", NEXT_PRE)
+    broken = steps / f"schema_{NEXT_PRE}.py"
     broken.write_text(f"{broken.read_text()}    op.execute('no such statement')\n")
     with pytest.raises(Exception, match="syntax error"):
         run(migrate(bare, steps=steps))
     with pytest.raises(SchemaMismatch, match="has no schema yet; run `sluicegate migrate`"):
         run(on(bare, check_schema))
-    assert run(migrate(bare)) == [FIRST]
+    assert run(migrate(bare)) == OURS
 
 
 def test_this_version_goes_on_after_the_next_ones_pre(bare: Settings, tmp_path: Path) -> None:
     run(migrate(bare))
-    steps = steps_until(tmp_path / "steps", "schema_0002_post")
-    assert [step for step, _ in run(migrate(bare, "pre", steps))] == ["0002_pre"]
+    steps = steps_until(tmp_path / "steps", NEXT_POST)
+    assert [step for step, _ in run(migrate(bare, "pre", steps))] == [NEXT_PRE]
     run(on(bare, check_schema))
     run(on(bare, revisions.insert().values(**ROW)))
     assert run(on(bare, revisions.select()))[0].name == "free"
@@ -151,7 +164,7 @@ def test_this_version_goes_on_after_the_next_ones_pre(bare: Settings, tmp_path: 
 
 def test_the_next_version_runs_before_its_post_and_after_it(bare: Settings, tmp_path: Path) -> None:
     run(migrate(bare))
-    steps = steps_until(tmp_path / "steps", "schema_0002_post")
+    steps = steps_until(tmp_path / "steps", NEXT_POST)
     run(migrate(bare, "pre", steps))
     run(on(bare, revisions.insert().values(**ROW)))
 
@@ -165,15 +178,17 @@ def test_the_next_version_runs_before_its_post_and_after_it(bare: Settings, tmp_
 
 
 def test_this_version_does_not_run_after_the_next_ones_post(bare: Settings, tmp_path: Path) -> None:
-    run(migrate(bare, steps=steps_until(tmp_path / "steps", "schema_0002_post")))
-    with pytest.raises(SchemaMismatch, match="0002_post, of a version newer than this one"):
+    run(migrate(bare, steps=steps_until(tmp_path / "steps", NEXT_POST)))
+    with pytest.raises(SchemaMismatch, match=f"{NEXT_POST}, of a version newer than this one"):
         run(on(bare, check_schema))
 
 
 def test_the_next_version_says_what_it_needs(bare: Settings, tmp_path: Path) -> None:
     run(migrate(bare))
-    steps = steps_until(tmp_path / "steps", "schema_0002_post")
-    with pytest.raises(SchemaMismatch, match="needs 0002_pre; run `sluicegate migrate --phase pre"):
+    steps = steps_until(tmp_path / "steps", NEXT_POST)
+    with pytest.raises(
+        SchemaMismatch, match=f"needs {NEXT_PRE}; run `sluicegate migrate --phase pre"
+    ):
         run(on(bare, lambda connection: check_schema(connection, steps)))
 
 
@@ -181,18 +196,20 @@ def test_a_pre_does_not_take_away_what_a_version_left_out_may_need(
     bare: Settings, tmp_path: Path
 ) -> None:
     run(migrate(bare))
-    steps = steps_until(tmp_path / "steps", "schema_0003_pre")
-    with pytest.raises(SchemaMismatch, match="`0002_post` of an earlier version was not run yet"):
+    steps = steps_until(tmp_path / "steps", LATER_PRE)
+    with pytest.raises(
+        SchemaMismatch, match=f"`{NEXT_POST}` of an earlier version was not run yet"
+    ):
         run(migrate(bare, "pre", steps))
     run(on(bare, check_schema))
-    assert len(run(migrate(bare, "post", steps))) == 3
+    assert len(run(migrate(bare, "post", steps))) == len(NEXT)
 
 
 def test_this_version_does_not_run_on_the_schema_of_one_after_the_next(
     bare: Settings, tmp_path: Path
 ) -> None:
-    run(migrate(bare, steps=steps_until(tmp_path / "steps", "schema_0003_pre")))
-    with pytest.raises(SchemaMismatch, match="0003_pre"):
+    run(migrate(bare, steps=steps_until(tmp_path / "steps", LATER_PRE)))
+    with pytest.raises(SchemaMismatch, match=LATER_PRE):
         run(on(bare, check_schema))
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from sluicegate.errors import Fault
+    from sluicegate.journey.limit.budget_terms import BudgetTerms
+    from sluicegate.state.ledger import Ledger
     from sluicegate.store.contract import Change, Store
     from sluicegate.store.vault import Vault
 
@@ -28,6 +30,13 @@ class Control(Protocol):
     store: Store
     vault: Vault
     region: str
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The state's side of the ledger, None before there is one; the store's is `store`'s."""
+
+    def budgets(self) -> Mapping[str, BudgetTerms]:
+        """Return the budgets that run, by the places of their counts."""
 
     @property
     def peppers(self) -> Mapping[str, str]:

@@ -59,6 +59,8 @@ NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}$"
 MODEL_NAME: Final = "^([A-Za-z0-9_][A-Za-z0-9._:@/+-]{0,127}\\*?|\\*)$"
 MODELS: Final = "/models/{name"
 CHANGES: Final = {"$ref": "#/components/schemas/ShownChanges"}
+TABLE: Final = "text/csv"
+"""Of answers that `format=csv` asks for."""
 REFUSALS: Final = {
     "4XX": "The request was refused; nothing was changed.",
     "503": "The store cannot be reached, or cannot be written to now.",
@@ -145,6 +147,8 @@ def _complete(method: str, operation: dict[str, Any], name: str) -> None:
     responses.get("204", {}).pop("content", None)  # RFC 9110, section 15.3.5
     if any(parameter["name"] == "dry_run" for parameter in operation.get("parameters", ())):
         _add_dry_run(responses["200"]["content"]["application/json"])
+    if any(parameter["name"] == "format" for parameter in operation.get("parameters", ())):
+        responses["200"]["content"][TABLE] = {"schema": {"type": "string"}}
     for status, description in REFUSALS.items():
         content = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[status] = {"description": description, "content": content}

@@ -12,11 +12,13 @@ from sluicegate import __version__
 
 HERE: Final = ("run", "check", "migrate", "doctor", "quickstart", "schema")
 """Commands that ask no gateway, each in the module of its name."""
-REMOTE: Final = ("apply", "diff", "export", "history", "rollback", "audit")
+REMOTE: Final = (
+    "apply", "diff", "export", "history", "rollback", "audit", "usage", "budgets", "reconcile",
+)  # fmt: skip
 """Commands that ask a running gateway."""
 KINDS: Final = ("service", "plan", "team", "provider", "model", "route")
 """Kinds whose commands are all the same."""
-GROUPS: Final = ("consumer", "key", "token", "secret")
+GROUPS: Final = ("consumer", "key", "token", "secret", "archive")
 HIDDEN: Final = ("reference",)
 COMMANDS: Final = (*HERE, *REMOTE, *KINDS, *GROUPS, *HIDDEN)
 

@@ -20,8 +20,9 @@ from sluicegate.process.signals import STOPS
 if TYPE_CHECKING:
     from sluicegate.process.messages import AnyMessage, Message
 
-LINGER_S = 5.0
-"""What a process may take to end after its channel has closed."""
+LINGER_S = 10.0
+"""What a process may take to end after its channel has closed: management moves what waits of the
+ledger until then."""
 
 
 class Child:

@@ -1,4 +1,4 @@
-"""What workers ask management, carried by the supervisor: whose a stored key is.
+"""What workers ask management, carried by the supervisor: of stored keys, and of the ledger.
 
 The number under which a worker asks is its own; on the way it gets one that no other worker has.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sluicegate.process import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluicegate.process.post import Post
+
+    Question = messages.Seek | messages.Bring | messages.Book
+    Answer = messages.Sought | messages.Brought | messages.Booked
 
 
 class Errands:
@@ -23,7 +28,7 @@ class Errands:
         self.arrival = 0
         self._management = management
         self._number = 0
-        self._asked: dict[int, tuple[Post | None, int]] = {}
+        self._asked: dict[int, tuple[Post, Answer]] = {}
 
     def take(
         self, post: Post, message: messages.AnyMessage, tell: Callable[[messages.Message], None]
@@ -35,12 +40,14 @@ class Errands:
         match message:
             case messages.Used():
                 self._management.send(message)
-            case messages.Seek(number, name):
-                self._ask(post, number, name)
-            case messages.Sought(number, found, away):
-                asker, own = self._asked.pop(number, (None, 0))
-                if asker is not None:
-                    asker.send(messages.Sought(own, found, away))
+            case messages.Seek(number):
+                self._ask(post, message, messages.Sought(number, None, away=True))
+            case messages.Bring(number):
+                self._ask(post, message, messages.Brought(number, away=True))
+            case messages.Book(number):
+                self._ask(post, message, messages.Booked(number, 0, away=True))
+            case messages.Sought() | messages.Brought() | messages.Booked():
+                self._answer(message)
             case messages.Forget():
                 self.arrival = message.arrival
                 tell(message)
@@ -48,17 +55,22 @@ class Errands:
                 return False
         return True
 
-    def _ask(self, post: Post, number: int, name: str) -> None:
+    def _ask(self, post: Post, question: Question, if_away: Answer) -> None:
         if self._management.child is None:
-            post.send(messages.Sought(number, None, away=True))
+            post.send(if_away)
             return
         self._number += 1
-        self._asked[self._number] = (post, number)
-        self._management.send(messages.Seek(self._number, name))
+        self._asked[self._number] = (post, if_away)
+        self._management.send(replace(question, number=self._number))
+
+    def _answer(self, answer: Answer) -> None:
+        asked = self._asked.pop(answer.number, None)
+        if asked is not None:
+            post, if_away = asked
+            post.send(replace(answer, number=if_away.number))
 
     def abandon(self) -> None:
         """Tell everyone who asked that nobody can say: management is gone."""
         asked, self._asked = self._asked, {}
-        for post, number in asked.values():
-            assert post is not None  # noqa: S101 - narrows the type
-            post.send(messages.Sought(number, None, away=True))
+        for post, if_away in asked.values():
+            post.send(if_away)

@@ -27,6 +27,7 @@ from sluicegate.process.lookup import Lookup, mark_revoked
 from sluicegate.process.messages import Forget
 from sluicegate.process.opened_secrets import OpenedSecrets
 from sluicegate.process.written import as_written
+from sluicegate.snapshot.budgets import budgets_of
 from sluicegate.snapshot.document import Resources, decode, peppers_of
 from sluicegate.snapshot.stored import item_of
 from sluicegate.store.contract import CONFIGURATION, Arrivals, ReplicaRow, Revision
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from sluicegate.clock import Clock
     from sluicegate.errors import Fault
+    from sluicegate.journey.limit.budget_terms import BudgetTerms
     from sluicegate.metrics import Metrics
     from sluicegate.model.consumer import Consumer, FoundKey
     from sluicegate.model.team import Team
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from sluicegate.process.keeping import Keeping
     from sluicegate.settings import Settings
     from sluicegate.snapshot.fusion import Item, Spec
+    from sluicegate.state.ledger import Ledger
     from sluicegate.store.contract import Change
     from sluicegate.store.kept_snapshot import KeptSnapshot
 
@@ -83,6 +86,7 @@ class Keeper:
         self.vault = parts.vault
         self.region = settings.region.name
         self.arrival = 0
+        self.ledger: Ledger | None = None
         self.on_tokens: Callable[[Sequence[str]], None] = lambda _: None
         self._parts = parts
         self._fitting = parts.fitting
@@ -95,6 +99,7 @@ class Keeper:
         self._secrets = OpenedSecrets(self.vault)
         self._fit: Fit | None = None
         self._declared: dict[str, dict[str, Any]] = {}
+        self._budgets: dict[str, BudgetTerms] = {}
         self._refitting = asyncio.Lock()
         self._owed = self._is_kept = False
         self._runs = asyncio.Event()
@@ -171,6 +176,10 @@ class Keeper:
     def peppers(self) -> Mapping[str, str]:
         """Peppers by name; the first is for what is made from now on."""
         return peppers_of(self._file)
+
+    def budgets(self) -> Mapping[str, BudgetTerms]:
+        """Return the budgets that run, by the places of their counts."""
+        return self._budgets
 
     def declared(self, kind: str) -> Mapping[str, Any]:
         """Return the resources of a kind that the file declares, as they are written there."""
@@ -358,6 +367,7 @@ class Keeper:
             before, self._fit, self._as_of = self._fit, fit, arrival
             self._unfit.value = len(fit.left_out)
             self._owed = self._secrets.missed
+            self._budgets = await asyncio.to_thread(budgets_of, fit.whole)
             self._replica.deliver(await asyncio.to_thread(fit.beside, declares))
             consumers, teams = await asyncio.to_thread(fit.callers_since, before)
             if before is not None and (consumers or teams):  # what was looked up meanwhile
@@ -380,12 +390,6 @@ class Keeper:
         return team
 
     def _describe(self) -> ReplicaRow:
-        return ReplicaRow(
-            self._name,
-            self.region,
-            __version__,
-            self._running,
-            self.arrival,
-            0 if self._fit is None else len(self._fit.left_out),
-            self._clock.wall_us(),
-        )
+        unfit = 0 if self._fit is None else len(self._fit.left_out)
+        seen = (self._running, self.arrival, unfit, self._clock.wall_us())
+        return ReplicaRow(self._name, self.region, __version__, *seen)

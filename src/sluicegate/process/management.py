@@ -16,18 +16,21 @@ import structlog
 from sluicegate.admin.actuator import Info, Silent
 from sluicegate.admin.app_server import serve_app
 from sluicegate.clock import Clock
-from sluicegate.errors import Fault, StoreAway
+from sluicegate.errors import ConfigError, Fault, StateAway, StoreAway
 from sluicegate.logs import configure_logging
 from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.checking import Checking
+from sluicegate.process.ledger_side import LedgerSide
 from sluicegate.process.seeking import pack
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.store_side import StoreSide, management_front
 from sluicegate.process.transfer import Inbox, frames, services_of, unpack_settings
 from sluicegate.process.verdict import faults_of
 from sluicegate.snapshot.document import Resources
+from sluicegate.state.archive import open_archive
+from sluicegate.state.redis.ledger import open_ledger
 
 if TYPE_CHECKING:
     from sluicegate.admin.bridge import Bridge
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.status import Status
     from sluicegate.settings import Settings
+    from sluicegate.state.archive import Archive
 
 ANSWER_S = 2.0
 """For an answer of the supervisor. It gives workers 250 ms, so this means that it hangs."""
@@ -94,7 +98,10 @@ class Desk:
         clock: Clock,
         on_admin: Callable[[Bridge], None],
     ) -> None:
-        """Check nothing before the first configuration. `on_admin` takes the admin API."""
+        """Check nothing before the first configuration. `on_admin` takes the admin API.
+
+        Raises ConfigError where files of TLS cannot be used.
+        """
         self._arrival = start.arrival
         self._channel = channel
         self._hub = hub
@@ -106,9 +113,16 @@ class Desk:
         self._checking = Checking(
             settings, clock, self._metrics, lambda news: channel.send(messages.Told(news))
         )
+        self._ledger = LedgerSide(settings, clock, self._metrics)
+        waiting = settings.ledger.waiting
+        ledger = open_ledger(settings.state, clock, self._metrics, waiting)
         self._store: StoreSide | None = None
+        self._archive: Archive | None = None
         if settings.store.exists:
-            self._store = StoreSide(settings, clock, self._metrics, self, on_admin)
+            parts = (settings, clock, self._metrics)
+            self._store = StoreSide(*parts, self, on_admin, self._ledger)
+            self._store.archive = self._archive = open_archive(*parts, workers=2)
+        self._begin(self._ledger.start(ledger))
 
     def on_message(self, message: messages.AnyMessage) -> None:
         """Take a message."""
@@ -121,8 +135,8 @@ class Desk:
                 self._begin(self._reload_tls(message.number))
             case messages.Reported() | messages.Scraped():
                 self._hub.on_message(message)
-            case messages.Seek():
-                self._begin(self._seek(message))
+            case messages.Seek() | messages.Bring() | messages.Book():
+                self._begin(self._answer(message))
             case messages.Used() if self._store is not None:
                 self._store.used(message.keys)
             case messages.Declared() if self._store is not None:
@@ -137,8 +151,11 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ledger.close()
         if self._store is not None:
             await self._store.close()
+        if self._archive is not None:
+            self._archive.close()
         await self._checking.close()
 
     # --- a `Replica` of the keeper ---
@@ -183,6 +200,15 @@ class Desk:
             items = {**self._delivered.items, **self._file.items}
             self._checking.apply(services_of(Resources(revision=revision, items=items)))
 
+    async def _answer(self, question: messages.Seek | messages.Bring | messages.Book) -> None:
+        match question:
+            case messages.Seek():
+                await self._seek(question)
+            case messages.Bring():
+                await self._bring(question)
+            case messages.Book():
+                await self._book(question)
+
     async def _seek(self, question: messages.Seek) -> None:
         found, away = None, self._store is None
         try:
@@ -194,6 +220,28 @@ class Desk:
             structlog.get_logger().exception("a key could not be looked up")
             away = True
         self._channel.send(messages.Sought(question.number, found, away))
+
+    async def _bring(self, question: messages.Bring) -> None:
+        away = True
+        try:
+            await self._ledger.bring(question.wanted)
+            away = False
+        except (StateAway, StoreAway):
+            pass
+        except Exception:  # noqa: BLE001 - an answer has to be given; the worker waits
+            structlog.get_logger().exception("what was spent could not be looked up")
+        self._channel.send(messages.Brought(question.number, away))
+
+    async def _book(self, question: messages.Book) -> None:
+        came, away = 0, True
+        try:
+            came = await self._ledger.book(question.entries)
+            away = False
+        except StoreAway:
+            pass
+        except Exception:  # noqa: BLE001 - an answer has to be given; the worker waits
+            structlog.get_logger().exception("entries of the ledger could not be kept")
+        self._channel.send(messages.Booked(question.number, came, away))
 
     async def _reload_tls(self, number: int) -> None:
         faults = await faults_of(asyncio.to_thread(self._checking.contexts.reload))
@@ -218,7 +266,12 @@ async def manage(control: socket.socket, clock: Clock) -> None:
             info = Info(settings.region.name, message.started_us)
             front = management_front(settings, hub, info)
 
-            desk = Desk(message, settings, channel, hub, clock, front.open)
+            try:
+                desk = Desk(message, settings, channel, hub, clock, front.open)
+            except ConfigError as error:
+                channel.send(messages.Applied(0, None, error.faults))
+                channel.close()
+                return
             started.set_result((message, settings, desk, front))
 
     channel = await open_channel(control)

@@ -1,12 +1,12 @@
 """What the processes of a replica say to each other.
 
     supervisor → worker      Start Begin Put Drop End Tls Told Health Scrape Adopt Release Drain Cut
-                             Sought Forget
-    worker → supervisor      Beat Ready Applied TlsApplied Told Scraped Seek Used
+                             Sought Forget Brought Booked
+    worker → supervisor      Beat Ready Applied TlsApplied Told Scraped Seek Used Bring Book
     supervisor → management  Start Begin Put Drop End Tls Told Scrape, and Scraped Reported
-                             Declared Running Seek Used
+                             Declared Running Seek Used Bring Book
     management → supervisor  Beat Ready Applied TlsApplied Told Scraped, and Scrape Report
-                             Begin Put Drop End Sought Forget
+                             Begin Put Drop End Sought Forget Brought Booked
     loader → its parent      Loaded Begin Put Drop End, or Unusable, to Fetch; Located to Locate
 
 One message is one frame (see `channel`). A configuration travels in as many frames as it has
@@ -20,6 +20,7 @@ import msgspec
 
 from sluicegate.errors import Fault
 from sluicegate.metrics import FamilyDump
+from sluicegate.model.ledger import BudgetWanted, Entry
 from sluicegate.process.status import Status
 from sluicegate.snapshot.document import Kind
 from sluicegate.upstream.health.news import News
@@ -214,6 +215,35 @@ class Used(Message, frozen=True):
     keys: dict[str, int]
 
 
+class Bring(Message, frozen=True):
+    """Have the state count a budget, from what the ledger says."""
+
+    number: int
+    wanted: BudgetWanted
+
+
+class Brought(Message, frozen=True):
+    """In answer to `number`: it does; `away`: nobody can say what was spent."""
+
+    number: int
+    away: bool
+
+
+class Book(Message, frozen=True):
+    """Keep these entries of the ledger, which this worker has counted by itself."""
+
+    number: int
+    entries: list[Entry]
+
+
+class Booked(Message, frozen=True):
+    """In answer to `number`: how many came; `away`: none is kept yet."""
+
+    number: int
+    came: int
+    away: bool
+
+
 class Fetch(Message, frozen=True):
     """Load the configuration file."""
 
@@ -249,5 +279,5 @@ AnyMessage = (
     Start | Begin | Put | Drop | End | Applied | Tls | TlsApplied | Told | Beat | Ready | Health
     | Scrape | Scraped | Report | Reported | Adopt | Release | Drain | Cut | Fetch | Loaded
     | Unusable | Locate | Located | Running | Seek | Sought | Forget | Used
-    | Declared
+    | Declared | Bring | Brought | Book | Booked
 )  # fmt: skip

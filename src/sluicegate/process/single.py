@@ -18,6 +18,7 @@ from sluicegate.process import drain
 from sluicegate.process.drain import unless
 from sluicegate.process.fitting import together
 from sluicegate.process.health import HealthView
+from sluicegate.process.ledger_side import LedgerSide
 from sluicegate.process.reload import Reloader
 from sluicegate.process.seeking import drain_used, tell_used
 from sluicegate.process.seeking import forget as forget_keys
@@ -26,6 +27,7 @@ from sluicegate.process.store_side import StoreSide, management_front
 from sluicegate.process.verdict import faults_of
 from sluicegate.snapshot.document import Resources
 from sluicegate.snapshot.policies import PolicyCatalog
+from sluicegate.state.redis.ledger import open_ledger
 from sluicegate.upstream.health.checker import Checker
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from sluicegate.metrics import FamilyDump
     from sluicegate.process.messages import Forget
     from sluicegate.process.serve import Setup
+    from sluicegate.state.ledger import Ledger
     from sluicegate.upstream.health.news import News
 
 STDOUT = 1
@@ -52,6 +55,7 @@ class Single:
         self._health = HealthView(setup.clock, math.inf)
         info = Info(settings.region.name, setup.clock.wall_us())
         self._front = management_front(settings, self, info)
+        self._ledger = LedgerSide(settings, setup.clock, setup.metrics)
         self._plane = DataPlane(
             settings,
             setup.clock,
@@ -61,7 +65,10 @@ class Single:
             self._health,
             tell=self._tell,
             keys=self._make_store_side(),
+            budgets=self._ledger,
         )
+        if self._store is not None:
+            self._store.archive = self._plane.archive
         self._checker = Checker(
             setup.clock,
             self._plane.resolver,
@@ -85,6 +92,7 @@ class Single:
         )
         try:
             self._health.heard(live=True, ready=False)
+            await self._ledger.start(self._waiting_ledger())
             self.declare(setup.configuration.source)
             starting = asyncio.create_task(self._first())
             await unless(setup.stopping.asked, asyncio.wait({starting}))
@@ -99,9 +107,11 @@ class Single:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._store is not None:
                 await drain_used(self._plane.keyring, self._store.used)
-                await self._store.close()
             self._checker.close()
             await self._plane.close()
+            await self._ledger.close()
+            if self._store is not None:
+                await self._store.close()
             self._log_writer.close()
         self._log.info("ended")
 
@@ -215,8 +225,18 @@ class Single:
         self._file, self._stored = setup.configuration.resources, Resources.of({})
         self._store = None
         if setup.stores:
-            self._store = StoreSide(settings, setup.clock, setup.metrics, self, self._front.open)
+            parts = (settings, setup.clock, setup.metrics)
+            self._store = StoreSide(*parts, self, self._front.open, self._ledger)
         return self._store
+
+    def _waiting_ledger(self) -> Ledger | None:
+        """Return where lines wait: in the plane's own memory, or in a state that others see."""
+        if self._plane.ledger is not None:
+            return self._plane.ledger
+        setup = self._setup
+        settings = setup.configuration.settings
+        waiting = settings.ledger.waiting
+        return open_ledger(settings.state, setup.clock, setup.metrics, waiting)
 
     async def apply_tls(self) -> list[Fault]:
         """Read certificates again (a `Target` of the reloader)."""

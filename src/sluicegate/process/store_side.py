@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.metrics import Metrics
     from sluicegate.model.consumer import FoundKey
+    from sluicegate.process.archive_moving import ArchiveMoving
     from sluicegate.process.keeper import Keeper, Replica
+    from sluicegate.process.ledger_side import LedgerSide
     from sluicegate.settings import Settings
     from sluicegate.snapshot.document import Resources
+    from sluicegate.state.archive import Archive
 
 
 class StoreSide:
@@ -38,13 +41,21 @@ class StoreSide:
         metrics: Metrics,
         replica: Replica,
         on_admin: Callable[[Bridge], None],
+        ledger: LedgerSide | None = None,
     ) -> None:
-        """`on_admin` takes the admin API once there is something to administer."""
+        """`on_admin` takes the admin API once there is something to administer.
+
+        `ledger` stays whose it is, and is closed before this is.
+        """
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._replica = replica
         self._on_admin = on_admin
+        self.archive: Archive | None = None
+        """Where archived calls wait to be brought to the store. Its owner closes it."""
+        self._archiving: ArchiveMoving | None = None
+        self._ledger = ledger
         self._keeper: Keeper | None = None
         self._starting: Keeper | None = None
         self._bridge: Bridge | None = None
@@ -82,12 +93,24 @@ class StoreSide:
             said = str(getattr(error, "orig", None) or error).splitlines()[0]
             return [Fault("store", 0, f"it answers, but cannot be used: {said}")]
         self._keeper = self._starting
+        self._move_archive(self._keeper)
+        if self._ledger is not None:
+            self._keeper.ledger = self._ledger.ledger
+            self._ledger.take_store(self._keeper.store.ledger)
         if self._source is not None:
             await self._keeper.declare(self._source)
         # In a thread: it takes up to a second, in which connections would time out.
         self._bridge = await asyncio.to_thread(administration, self._keeper, *parts)
         self._on_admin(self._bridge)
         return []
+
+    def _move_archive(self, keeper: Keeper) -> None:
+        from sluicegate.process.archive_moving import ArchiveMoving  # noqa: PLC0415 - as above
+
+        if self.archive is not None:
+            parts = (keeper.store.archive, keeper.vault, self._clock, self._metrics)
+            self._archiving = ArchiveMoving(self.archive, *parts)
+            self._archiving.start()
 
     async def _close_failed(self) -> None:
         """Let go of a keeper that could not start: another one takes its place."""
@@ -121,6 +144,8 @@ class StoreSide:
         """Let writes end, and let go of everything."""
         if self._bridge is not None:
             await self._bridge.close()
+        if self._archiving is not None:
+            await self._archiving.close()
         keeper = self._keeper or self._starting
         if keeper is not None:
             try:

@@ -21,6 +21,8 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import drain, messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.health import HealthView
+from sluicegate.process.ledger_asking import LedgerAsking
+from sluicegate.process.ledger_moving import Mover
 from sluicegate.process.seeking import Seeking, drain_used, forget, tell_used
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.transfer import Inbox, unpack_settings
@@ -49,6 +51,7 @@ class Worker:
         self._health = HealthView(clock, start.silence_s)
         metrics = Metrics()
         self._seeking = Seeking(channel.send)
+        self._asking = LedgerAsking(channel.send)
         self._log_writer = LogWriter(STDOUT, metrics)
         self._plane = DataPlane(
             self.settings,
@@ -60,7 +63,9 @@ class Worker:
             tell=lambda news: channel.send(messages.Told(news)),
             crew=Crew(len(start.sockets), start.slot),
             keys=self._seeking if self.settings.store.exists else None,
+            budgets=self._asking,
         )
+        self._mover = self._make_mover(metrics)
         self._missed: list[News] = []
         self._sockets = [socket.socket(fileno=number) for number in start.sockets]
         self._accepting: dict[int, socket.socket] = {}
@@ -95,12 +100,14 @@ class Worker:
                 self._take_resources(message)
 
     def _hear_of_keys(self, message: messages.AnyMessage) -> bool:
-        """Take what management says of stored keys; says whether it was that."""
+        """Take what management says of keys and of the ledger; says whether it was that."""
         match message:
             case messages.Sought():
                 self._seeking.heard(message)
             case messages.Forget():
                 forget(self._plane.keyring, message)
+            case messages.Brought() | messages.Booked():
+                self._asking.heard(message)
             case _:
                 return False
         return True
@@ -194,7 +201,19 @@ class Worker:
         for sock in sockets:
             sock.close()
         await drain_used(self._plane.keyring, self._say_used)
+        if self._mover is not None:
+            await self._mover.close()
         self.done.set()
+
+    def _make_mover(self, metrics: Metrics) -> Mover | None:
+        """Where this worker counts by itself, its lines of the ledger go to management."""
+        ledger = self._plane.ledger
+        if ledger is None:
+            return None
+        name = f"worker {self._start.slot}"
+        mover = Mover(ledger, self._asking, self._clock, metrics, lambda _: True, name=name)
+        mover.start()
+        return mover
 
 
 async def work(control: socket.socket, clock: Clock) -> None:

@@ -11,11 +11,15 @@ which it could be seen. Whoever follows them misses nothing; whoever followed st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from sluicegate.errors import SluicegateError
+
+if TYPE_CHECKING:
+    from sluicegate.store.archive import ArchiveStore
+    from sluicegate.store.ledger import LedgerStore
 
 CONFIGURATION: Final = frozenset(
     {"service", "plan", "team", "provider", "model", "route", "policies", "secret"}
@@ -174,6 +178,8 @@ class Store(Protocol):
     """Every call is bounded by `store.timeout` and raises StoreAway when that has passed."""
 
     region: str
+    ledger: LedgerStore
+    archive: ArchiveStore
 
     async def start(self) -> None:
         """Connect and check the schema. Raises StoreAway, SchemaMismatch."""

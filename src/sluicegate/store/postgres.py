@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 
 from sluicegate.store.listener import listen_to_postgres
 from sluicegate.store.migrate import check_schema
-from sluicegate.store.tables import ALL_NAMES, LOCKS
+from sluicegate.store.tables import ALL_NAMES, LOCKS, SWEEPING
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from sluicegate.settings.store import Store
     from sluicegate.store.transactions import Transactions
 
-SWEEPING: Final = 3
-"""Second number of the lock of who sweeps, beside those of `tables`."""
+SECOND_US: Final = 1_000_000
 
 
 class Postgres:
@@ -69,6 +68,27 @@ class Postgres:
         """Try for the lock of who sweeps."""
         found = await connection.execute(select(func.pg_try_advisory_xact_lock(LOCKS, SWEEPING)))
         return bool(found.scalar_one())
+
+    async def alone(self, connection: AsyncConnection, lock: int) -> None:
+        """Take an advisory lock until the end of the transaction."""
+        await connection.execute(select(func.pg_advisory_xact_lock(LOCKS, lock)))
+
+    def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
+        """Write the month."""
+        moment = func.timezone("UTC", func.to_timestamp(at_us // SECOND_US))
+        return func.to_char(moment, "YYYY-MM", type_=Text)
+
+    async def make_months(self, transactions: Transactions, months_us: Iterable[int]) -> None:
+        """Have a function do it that runs as the tables' owner, each month by itself."""
+        for at_us in months_us:
+            async with transactions.write() as connection:
+                await connection.execute(select(func.sluicegate_ledger_month(at_us)))
+
+    async def drop_months(self, transactions: Transactions, before_us: int) -> int:
+        """Have a function do it that runs as the tables' owner."""
+        async with transactions.write() as connection:
+            found = await connection.execute(select(func.sluicegate_ledger_expire(before_us)))
+            return int(found.scalar_one())
 
     def wrote(self) -> None:
         """Do nothing: a trigger tells all who listen, this process too."""

@@ -8,6 +8,8 @@ from sqlalchemy import insert
 
 from sluicegate.store import local, queries, writing
 from sluicegate.store.contract import FINAL, Arrivals, KeyRow
+from sluicegate.store.kept_archive import KeptArchive
+from sluicegate.store.kept_ledger import KeptLedger
 from sluicegate.store.sweep import sweep
 from sluicegate.store.tables import data_keys
 from sluicegate.store.uuid7 import Uuid7, first_of, parse_id
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable, Row
 
     from sluicegate.clock import Clock
+    from sluicegate.store.archive import ArchiveStore
     from sluicegate.store.contract import (
         Answer,
         Author,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         ReplicaRow,
         Revision,
     )
+    from sluicegate.store.ledger import LedgerStore
     from sluicegate.store.server import Server
     from sluicegate.store.transactions import Transactions
 
@@ -49,6 +53,8 @@ class RevisionStore:
         self._clock = clock
         self._ids = Uuid7()
         self._key = queries.key()
+        self.ledger: LedgerStore = KeptLedger(transactions, server, clock)
+        self.archive: ArchiveStore = KeptArchive(transactions, server)
 
     async def start(self) -> None:
         """Connect and check the schema."""

@@ -37,6 +37,18 @@ class Server(Protocol):
     async def may_sweep(self, connection: AsyncConnection) -> bool:
         """Say whether nobody else sweeps, and keep it so until the end of the transaction."""
 
+    async def alone(self, connection: AsyncConnection, lock: int) -> None:
+        """Have a transaction wait until nobody else is in one with this lock (see `tables`)."""
+
+    def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
+        """Return the month of UTC microseconds since 1970, as `2026-07`."""
+
+    async def make_months(self, transactions: Transactions, months_us: Iterable[int]) -> None:
+        """Make the ledger's partitions of the months that these times are in; harmless again."""
+
+    async def drop_months(self, transactions: Transactions, before_us: int) -> int:
+        """Drop the ledger's partitions that end before then; returns how many rows went."""
+
     def wrote(self) -> None:
         """Take note that revisions of this process were committed."""
 

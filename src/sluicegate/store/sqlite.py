@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, select
 from sqlalchemy.dialects import sqlite
 
 from sluicegate.errors import StoreAway
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sluicegate.settings import Settings
     from sluicegate.store.transactions import Transactions
+
+SECOND_US: Final = 1_000_000
 
 
 class Sqlite:
@@ -64,6 +66,20 @@ class Sqlite:
     async def may_sweep(self, connection: AsyncConnection) -> bool:  # noqa: ARG002 - the contract's
         """Say yes: whoever writes is alone."""
         return True
+
+    async def alone(self, connection: AsyncConnection, lock: int) -> None:
+        """Do nothing: whoever writes is alone."""
+
+    def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
+        """Write the month."""
+        return func.strftime("%Y-%m", at_us // SECOND_US, "unixepoch", type_=Text)
+
+    async def make_months(self, transactions: Transactions, months_us: Iterable[int]) -> None:
+        """Do nothing: there are no partitions."""
+
+    async def drop_months(self, transactions: Transactions, before_us: int) -> int:  # noqa: ARG002 - the contract's
+        """Do nothing: there are no partitions."""
+        return 0
 
     def wrote(self) -> None:
         """Tell who listens in this process; there are no others."""

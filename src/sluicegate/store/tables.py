@@ -1,16 +1,18 @@
 """The schema, as SQLAlchemy sees it. `migrations/` make it; a test holds the two together.
 
 `revisions` and `data_keys` are replicated between regions and never updated. All other tables
-belong to one server. Names are compared byte by byte on both servers (collation `C` on PostgreSQL),
-so that pages of a listing are cut at the same places and a prefix is a range of the index.
+belong to one server; `ledger` is parted by months on PostgreSQL. Names are compared byte by byte on
+both servers (collation `C` on PostgreSQL), so that pages of a listing are cut at the same places
+and a prefix is a range of the index.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Identity,
     Index,
@@ -30,6 +32,12 @@ ALL_NAMES: Final = 1
 """Shared by who changes a few names, exclusive by who changes many or has looked at all."""
 MIGRATING: Final = 2
 """Held by who changes the schema."""
+SWEEPING: Final = 3
+"""Held by who deletes revisions that were superseded."""
+BOOKING: Final = 4
+"""Held by who adds to the ledger: what is there already is looked up first."""
+PARTING: Final = 5
+"""Held by who makes a partition of the ledger, or drops one."""
 CHANNEL: Final = "sluicegate"
 """Where PostgreSQL tells of arrivals; the notice is empty."""
 
@@ -113,3 +121,75 @@ uses: Final = Table(
     Column("key", BYTEWISE, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
 )
+
+
+ledger: Final = Table(
+    "ledger",
+    METADATA,
+    Column("id", BYTEWISE, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("consumer", BYTEWISE),
+    Column("team", BYTEWISE),
+    Column("key", BYTEWISE),
+    Column("plan", BYTEWISE),
+    Column("route", BYTEWISE),
+    Column("model", BYTEWISE),
+    Column("provider", BYTEWISE),
+    Column("deployment", BYTEWISE),
+    Column("cost", BigInteger),
+    Column("input", BigInteger, nullable=False),
+    Column("output", BigInteger, nullable=False),
+    Column("cached", BigInteger, nullable=False),
+    Column("cache_write", BigInteger, nullable=False),
+    Column("cache_write_1h", BigInteger, nullable=False),
+    Column("reasoning", BigInteger, nullable=False),
+    Column("audio_input", BigInteger, nullable=False),
+    Column("audio_output", BigInteger, nullable=False),
+    Column("image_input", BigInteger, nullable=False),
+    Column("image_output", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("unsettled", Boolean, nullable=False),
+    Column("from_cache", Boolean, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("failure", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("endpoint", Text),
+    Column("asked", Text),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("first_token_us", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("region", BYTEWISE, nullable=False),
+    Column("request_id", Text, nullable=False),
+    postgresql_partition_by="RANGE (at_us)",
+)
+SUMMED: Final[dict[str, Any]] = {"postgresql_include": ["cost"]}
+"""What is summed up is in the index, so that a budget is found without the rows themselves."""
+BY_TIME: Final = Index("ledger_at", ledger.c.at_us, ledger.c.id)
+BY_CONSUMER: Final = Index("ledger_consumer", ledger.c.consumer, ledger.c.at_us, **SUMMED)
+BY_TEAM: Final = Index("ledger_team", ledger.c.team, ledger.c.at_us, **SUMMED)
+BY_KEY: Final = Index("ledger_key", ledger.c.key, ledger.c.at_us, **SUMMED)
+BY_MODEL: Final = Index("ledger_model", ledger.c.model, ledger.c.at_us, **SUMMED)
+
+archive: Final = Table(
+    "archive",
+    METADATA,
+    Column("id", BYTEWISE, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("consumer", BYTEWISE),
+    Column("team", BYTEWISE),
+    Column("route", BYTEWISE),
+    Column("model", BYTEWISE),
+    Column("status", Integer, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("answer_bytes", BigInteger, nullable=False),
+    Column("redacted", Integer, nullable=False),
+    Column("sealed", Text, nullable=False),
+)
+ARCHIVE_BY_TIME: Final = Index("archive_at", archive.c.at_us, archive.c.id)
+ARCHIVE_BY_CONSUMER: Final = Index("archive_consumer", archive.c.consumer, archive.c.at_us)
+ARCHIVE_BY_END: Final = Index("archive_until", archive.c.until_us)
