@@ -108,6 +108,11 @@ class Replica:
             self._admin = Admin(self.gateway.management, self._token)
         return self._admin
 
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._gateway is not None and self._gateway.process.poll() is None
+
     def start(self, **environ: str) -> None:
         """Start the process; `ready` says when it serves."""
         self._gateway = start(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +19,9 @@ from sluicegate.store.engine import LINKS, open_engine
 from support.loops import run
 from support.mock_clock import MockClock
 from support.postgres import Postgres, store_settings
+from support.stores import threads_ended
 
 TIMEOUT_S = 0.3
-
-WORKER = "_connection_worker_thread"
-"""In the names of aiosqlite's threads."""
 
 
 class World:
@@ -193,9 +190,7 @@ def test_a_file_that_cannot_be_opened_is_away(tmp_path: Path) -> None:
             async with access.call(), access.engine.connect():
                 pass
         await access.close()
-        for thread in threading.enumerate():  # what aiosqlite has begun still tells the loop
-            if WORKER in thread.name:
-                await asyncio.to_thread(thread.join, 10)
+        await threads_ended()
 
     run(scenario())
 

@@ -6,7 +6,9 @@ async with opened(settings) as store:
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -31,6 +33,10 @@ ANN = Author("ann", "127.0.0.1", "create")
 COLUMNS = [column.name for column in revisions.columns]
 
 
+WORKER = "_connection_worker_thread"
+"""In the names of aiosqlite's threads."""
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, clock: Clock | None = None, region: str = "local"
@@ -43,6 +49,14 @@ async def opened(
         yield store
     finally:
         await store.close()
+        await threads_ended()
+
+
+async def threads_ended() -> None:
+    """Wait for threads of aiosqlite: one whose file could not be opened still tells the loop."""
+    for thread in threading.enumerate():
+        if WORKER in thread.name:
+            await asyncio.to_thread(thread.join, 10)
 
 
 def change(

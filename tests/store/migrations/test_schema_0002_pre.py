@@ -116,3 +116,14 @@ def test_who_may_only_read_changes_nothing(postgres: Postgres, postgres_url: str
     run(work())
     assert parts(postgres, postgres_url) == {"ledger_rest": 0}
     postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
+
+
+def test_what_was_said_stands_in_one_column(postgres: Postgres, postgres_url: str) -> None:
+    query = (
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'archive' "
+        "AND data_type IN ('text', 'bytea', 'json', 'jsonb') ORDER BY 1"
+    )
+    found = postgres.execute(query, postgres_url.rpartition("/")[2])
+    assert [name for [name] in found] == [
+        "consumer", "id", "model", "request_id", "route", "sealed", "team",
+    ]  # fmt: skip

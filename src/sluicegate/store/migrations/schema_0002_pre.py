@@ -1,4 +1,4 @@
-"""The ledger: what calls of models used and cost."""
+"""The ledger: what calls of models used and cost; the archive: what was asked and answered."""
 
 from __future__ import annotations
 
@@ -77,10 +77,12 @@ END $$"""
 
 
 def upgrade() -> None:
-    """Make the table, on PostgreSQL parted by months."""
+    """Make the tables; on PostgreSQL the ledger is parted by months."""
     connection = op.get_bind()
     postgres = connection.dialect.name == "postgresql"
-    _ledger(sa.Text(collation="C") if postgres else sa.Text())
+    bytewise = sa.Text(collation="C") if postgres else sa.Text()
+    _archive(bytewise)
+    _ledger(bytewise)
     op.create_index("ledger_at", "ledger", ["at_us", "id"])
     for name in ("consumer", "team", "key", "model"):
         columns = [name, "at_us"]
@@ -121,3 +123,23 @@ def _ledger(bytewise: sa.Text) -> None:
         sa.Column("request_id", sa.Text(), nullable=False),
         postgresql_partition_by="RANGE (at_us)",
     )  # fmt: skip
+
+
+def _archive(bytewise: sa.Text) -> None:
+    """Make the archive. What was said stands in `sealed`, encrypted; the rest is for lists."""
+    op.create_table(
+        "archive",
+        sa.Column("id", bytewise, primary_key=True),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, bytewise) for name in ("consumer", "team", "route", "model")),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("request_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("answer_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("redacted", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+    )
+    op.create_index("archive_at", "archive", ["at_us", "id"])
+    op.create_index("archive_consumer", "archive", ["consumer", "at_us"])
+    op.create_index("archive_until", "archive", ["until_us"])
