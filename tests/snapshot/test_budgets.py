@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sluicegate.snapshot.budgets import budgets_of, limits_of
+from sluicegate.snapshot.budgets import budgets_of, limits_of, longest_s
 from support.configuration import load_text
 
 FILE = """
@@ -30,3 +30,10 @@ def test_a_consumers_own_limits_stand_in_where_they_fit() -> None:
     assert limits_of(terms, ["2/day", "20/month"]) == {"day": 2 * 10**9, "month": 20 * 10**9}
     assert limits_of(terms, ["2/day"]) == limits_of(terms)
     assert limits_of(terms, ["two"]) == limits_of(terms)
+
+
+def test_the_longest_period_counts_and_faults_are_told_elsewhere() -> None:
+    assert longest_s({"allow": ["1/hour", "2/day"]}) == 86_400
+    assert longest_s({"allow": ["1/month"]}) == 31 * 86_400
+    assert longest_s({"allow": ["nonsense"]}) == 0
+    assert longest_s({}) == 0

@@ -39,12 +39,19 @@ def test_both_ports_cannot_be_one() -> None:
     assert messages_of(text % ("127.0.0.1:0", "127.0.0.1:0")) == {}
 
 
-@pytest.mark.parametrize("setting", ["trusted_proxies", "private_networks"])
-def test_networks_are_networks(setting: str) -> None:
-    text = f"gateway: {{{setting}: [10.0.0.0/8, '::1', 10.0.0.1/8, proxy.local]}}\n"
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [
+        ("gateway", "trusted_proxies"),
+        ("gateway", "private_networks"),
+        ("alerts", "private_networks"),
+    ],
+)
+def test_networks_are_networks(section: str, setting: str) -> None:
+    text = f"{section}: {{{setting}: [10.0.0.0/8, '::1', 10.0.0.1/8, proxy.local]}}\n"
     assert messages_of(text) == {
-        f"gateway.{setting}[2]": 'found "10.0.0.1/8"; expected `10.0.0.0/8`',
-        f"gateway.{setting}[3]": (
+        f"{section}.{setting}[2]": 'found "10.0.0.1/8"; expected `10.0.0.0/8`',
+        f"{section}.{setting}[3]": (
             'found "proxy.local"; expected a network such as `10.0.0.0/8` or `::1`'
         ),
     }

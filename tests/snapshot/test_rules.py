@@ -203,3 +203,17 @@ def test_a_header_for_the_collector_that_is_wrong_does_not_show_its_secret() -> 
     messages = messages_of(text, {"TOKEN": "Bearer s3cret\nand more"})
     assert list(messages) == ["tracing.headers.authorization"]
     assert "s3cret" not in messages["tracing.headers.authorization"]
+
+
+def test_a_budget_is_not_longer_than_the_ledger_is_kept() -> None:
+    text = (
+        "ledger: {retention: %s}\npolicies: [{budget: {allow: [1/day, 9/month]}}]\n"
+        "providers: {p: {kind: openai, key: k}}\nmodels: {m: {deployments: [{provider: p}]}}\n"
+        "routes: {r: {match: {path: /**}, ai: {}}}\n"
+    )
+    assert messages_of(text % "31d") == {}
+    assert messages_of(text % "30d") == {
+        "policies[0].budget": "its period is longer than `ledger.retention`: what was spent would "
+        "be forgotten"
+    }
+    assert messages_of((text % "2d").replace(", 9/month", "")) == {}

@@ -163,5 +163,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
     assert read(b"\xef\xbb\xbfa: 1\n").data == {"a": 1}
 
 
+def test_what_was_put_in_afterwards_has_the_line_of_what_is_around_it() -> None:
+    source = read(b"a:\n  b: 1\n")
+    source.data["store"] = {"url": "none"}
+    source.data["a"]["c"] = 2
+    assert source.line(("store", "username")) == 1
+    assert source.line(("a", "c")) == 1
+
+
 def test_what_comes_from_no_file_has_no_lines() -> None:
     assert Source({"a": [1]}, None, []).line(("a", 0)) == 0

@@ -77,6 +77,8 @@ def test_lists_are_bounded_by_time_by_whom_and_in_length(settings: Settings) -> 
             assert await ids(before=(2, "c")) == "ba"
             assert await ids(consumer="bob") == "c"
             assert await ids(route="x") == "b"
+            assert await ids(route="\0") == ""
+            assert await ids(consumer="b\ud800") == ""
 
     run(work())
 

@@ -213,7 +213,7 @@ class Shell:
 
     def _restored(self, text: str) -> str:
         for written, real in self._ports.items():
-            text = text.replace(real, written)
+            text = re.sub(rf"(?<!\d){real}(?!\d)", written, text)
         return text
 
 

@@ -46,6 +46,15 @@ def limits_of(terms: BudgetTerms, own: Sequence[str] | None = None) -> dict[str,
     return {one.period: one.amount for one in read}
 
 
+def longest_s(settings: Mapping[str, Any]) -> int:
+    """Return the seconds of a budget's longest period; 0 where its settings have a fault."""
+    try:
+        terms: BudgetTerms = units.convert(settings, Config).terms()
+    except (TypeError, ValueError):
+        return 0
+    return max(one.period_s for one in terms.read(terms.allow))
+
+
 def _uses(resources: Resources) -> Iterator[tuple[Scope, Sequence[Mapping[str, Any]]]]:
     for (kind, name), raw in resources.items.items():
         if MARK not in raw:

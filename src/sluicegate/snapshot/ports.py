@@ -25,8 +25,10 @@ def check(draft: Draft, document: Document) -> None:
     if gateway.listen == management.listen and not gateway.listen.endswith(":0"):
         message = "the same address as `gateway.listen`; expected another port"
         draft.complain(("management", "listen"), message)
-    _check_networks(draft, "trusted_proxies", gateway.trusted_proxies)
-    _check_networks(draft, "private_networks", gateway.private_networks)
+    alerts = document.alerts.private_networks
+    _check_networks(draft, ("gateway", "trusted_proxies"), gateway.trusted_proxies)
+    _check_networks(draft, ("gateway", "private_networks"), gateway.private_networks)
+    _check_networks(draft, ("alerts", "private_networks"), alerts)
     if gateway.proxy_protocol and not gateway.trusted_proxies:
         message = "no client could connect; expected networks in `trusted_proxies`"
         draft.complain(("gateway", "proxy_protocol"), message)
@@ -40,9 +42,9 @@ def check_targets(draft: Draft, document: Document) -> None:
             _check_url(draft, ("services", name, "targets", position), url)
 
 
-def _check_networks(draft: Draft, setting: str, networks: list[str]) -> None:
+def _check_networks(draft: Draft, setting: Place, networks: list[str]) -> None:
     for position, network in enumerate(networks):
-        place: Place = ("gateway", setting, position)
+        place: Place = (*setting, position)
         try:
             ip_network(network)
         except ValueError:

@@ -16,6 +16,7 @@ from sluicegate.journey.authenticate.restriction import restriction_of
 from sluicegate.model.name_pattern import read_patterns
 from sluicegate.model.resource import FieldFault
 from sluicegate.snapshot import files, limits, matches, models, ports, providers, services, ties
+from sluicegate.snapshot.budgets import longest_s
 from sluicegate.state.cache.opening import cache_faults
 from sluicegate.state.redis.address import state_faults
 from sluicegate.store.address import store_faults
@@ -257,5 +258,12 @@ def _check_tracing(draft: Draft, document: Document, uses: Uses) -> None:
 
 def _check_budgets(draft: Draft, document: Document, uses: Uses) -> None:
     for use in uses.seen:
-        if use.kind.name == "budget" and not document.store.exists:
+        if use.kind.name != "budget":
+            continue
+        if not document.store.exists:
             draft.complain(use.place, "what was spent is kept in the store: set `store.url`")
+        elif longest_s(use.settings) > document.ledger.retention:
+            message = (
+                "its period is longer than `ledger.retention`: what was spent would be forgotten"
+            )
+            draft.complain(use.place, message)

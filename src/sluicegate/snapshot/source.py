@@ -71,8 +71,8 @@ class Source:
         for step in place:
             position = _position(here, step)
             lines = self._lines.get(id(here))
-            if position is None or lines is None:
-                break
+            if position is None or lines is None or position >= len(lines):
+                break  # it is not in the text: an environment variable has put it there
             line, here = lines[position], here[step]
         return line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import delete, false, literal, select, tuple_
 
 from sluicegate.store.archive import ArchiveRow
 from sluicegate.store.queries import is_text
@@ -77,7 +77,7 @@ def _listing(query: ArchiveQuery) -> Select[Any]:
     )
     for column, value in ((archive.c.consumer, query.consumer), (archive.c.route, query.route)):
         if value is not None:
-            asked = asked.where(column == value)
+            asked = asked.where(column == value if is_text(value) else false())
     if query.before is not None:
         at_us, id_ = query.before
         place = tuple_(literal(at_us), literal(id_))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-NOT_FOUND: Final = false()
 LONGEST_NUMBER: Final = 15
 """Digits: more than any number that is kept has."""
 TRUTHS: Final = {"true": True, "false": False}
@@ -107,10 +106,10 @@ def _equal(name: str, value: str | None) -> ColumnElement[bool]:
     if value is None:
         return column.is_(None)
     if isinstance(column.type, Boolean):
-        return column.is_(TRUTHS[value]) if value in TRUTHS else NOT_FOUND
+        return column.is_(TRUTHS[value]) if value in TRUTHS else false()
     if isinstance(column.type, Integer):
-        return column == int(value) if _is_number(value) else NOT_FOUND
-    return column == value if is_text(value) else NOT_FOUND
+        return column == int(value) if _is_number(value) else false()
+    return column == value if is_text(value) else false()
 
 
 def _dimension(name: str, month: Month) -> ColumnElement[Any]:
@@ -131,7 +130,7 @@ def _behind(query: UsageQuery, by: Sequence[ColumnElement[Any]]) -> ColumnElemen
     after = query.after or ()
     if len(after) != len(by):
         raise ValueError(f"found {len(after)} values to go on behind; expected {len(by)}")
-    found: ColumnElement[bool] = NOT_FOUND
+    found: ColumnElement[bool] = false()
     for name, column, text in reversed(list(zip(query.by, by, after, strict=True))):
         value = None if text is None else _read(name, text)
         if value is None:

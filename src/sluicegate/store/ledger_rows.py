@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from sluicegate.model.ledger import Entry
 from sluicegate.state.contract import EXACT
 from sluicegate.store.tables import ledger
@@ -22,7 +20,7 @@ LONGEST: Final = 500
 LARGEST: Final = 2**31 - 1
 """Of the columns that have four bytes."""
 SMALL: Final = frozenset({"status", "attempts"})
-FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Entry))
+FIELDS: Final = Entry.__struct_fields__
 COLUMNS: Final = tuple(ledger.c[name] for name in FIELDS)
 
 

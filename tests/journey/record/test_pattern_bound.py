@@ -16,6 +16,9 @@ from sluicegate.journey.record.pattern_bound import LONGEST, bounded
         r"(?<=id: )\w{3,30}",
         r"\d{3}(?:-\d{4})?",
         r"(?>ab)c++",
+        ".*b",
+        r"password: .{1,200}",
+        r"sk-[a-z0-9]{20,500}[.]",
     ],
 )
 def test_an_expression_with_few_ways_to_match_is_taken(written: str) -> None:
@@ -34,6 +37,10 @@ def test_an_expression_with_few_ways_to_match_is_taken(written: str) -> None:
         "(?:a{1,50}){1,50}",
         "[a-z]{1,40}[a-z0-9]{1,40}",
         "x(?:(?:aa|bb)c)*",
+        "[^b]{0,1000}[^b]{500}b",
+        "(?i)[a-z]{1,1000}x{200}y",
+        "(?:a|b).{0,500}.{900}c",
+        "(?:(?:a{30}){30}){30}b",
     ],
 )
 def test_an_expression_that_may_take_long_is_refused(written: str) -> None:

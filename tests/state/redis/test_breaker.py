@@ -147,6 +147,32 @@ def test_a_black_hole_is_away_after_one_deadline_and_live_when_it_answers(own: V
         play(own, scene)
 
 
+def test_a_connection_that_still_waits_for_answers_is_closed_with_all_others(own: Valkey) -> None:
+    clock = MockClock()
+
+    async def scene(w: World) -> None:
+        await w.breaker.start()
+        connection = w.breaker.connection()
+        own.pause()
+        calls = []
+        for _ in range(2):
+            calls.append(connection.call(PING))
+            await asyncio.sleep(EACH_TURN_S)
+            clock.advance(0.15)
+        with pytest.raises(StateAway, match="no answer in time"):
+            await calls[0]
+        assert connection.has_ended
+        assert not calls[1].done()
+        w.breaker.close()
+        with pytest.raises(StateAway):
+            await calls[1]
+        while not connection.is_closed:  # noqa: ASYNC110 - it is the loop that has to turn
+            await asyncio.sleep(EACH_TURN_S)
+
+    with own:
+        play(own, scene, clock)
+
+
 def test_probes_come_fast_at_first_then_every_quarter_second(own: Valkey) -> None:
     clock = Hasty()
 

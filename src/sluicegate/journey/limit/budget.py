@@ -118,7 +118,7 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
     def cost(self, parts: Parts) -> UsdCost:
         """Return how calls cost."""
         reserve = None if self.reserve is None else self._reserved()
-        return UsdCost(parts.forecast, reserve, hard=self.kind == "hard")
+        return UsdCost(parts.forecast, reserve, hard=self.kind == "hard", refuses=not self.shadow)
 
     def _reserved(self) -> int:
         try:

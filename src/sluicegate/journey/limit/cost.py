@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sluicegate.errors import UNAVAILABLE, UPSTREAM_UNREACHABLE, Refused
+from sluicegate.state.contract import EXACT
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LEAST: Final = 1
 """Charged before a cost is known, unless told otherwise: nobody passes where nothing is left."""
+MOST: Final = EXACT + 1
+"""More than any limit holds; what callers say of their answers may be any number."""
 
 
 class Reading(Protocol):
@@ -159,16 +162,19 @@ class TokensCost:
 class UsdCost:
     """Nano-USD that a call of a model costs. Other requests cost nothing."""
 
-    __slots__ = ("_forecast", "_hard", "_reserve")
+    __slots__ = ("_forecast", "_hard", "_refuses", "_reserve")
 
-    def __init__(self, forecast: Forecast, reserve: int | None, *, hard: bool) -> None:
+    def __init__(
+        self, forecast: Forecast, reserve: int | None, *, hard: bool, refuses: bool = True
+    ) -> None:
         """`reserve` is charged before; None: what is to be expected, or `hard` the most it may be.
 
-        `hard` refuses calls of models whose price is not known.
+        `hard` refuses calls of models whose price is not known, unless it `refuses` nobody.
         """
         self._forecast = forecast
         self._reserve = reserve
         self._hard = hard
+        self._refuses = refuses
 
     def reserve(self, exchange: Exchange) -> int:
         """Charge what is configured, expected or possible. Raises Refused: 503 without a price."""
@@ -179,13 +185,13 @@ class UsdCost:
             return self._reserve
         cost = self._forecast.cost(exchange, call, most=self._hard)
         if cost is None:
-            if self._hard:
+            if self._hard and self._refuses:
                 detail = (
                     f"a hard budget needs the price of the model `{call.asked}`: nobody gave it"
                 )
                 raise Refused(UNAVAILABLE, detail)
             return LEAST
-        return max(LEAST, cost if self._reserve is None else self._reserve)
+        return max(LEAST, min(MOST, cost) if self._reserve is None else self._reserve)
 
     def watch(self, exchange: Exchange, heard: Heard) -> Reading:  # noqa: ARG002 - it counts by itself
         """Watch nothing: dispatch notes what was spent."""

@@ -110,6 +110,7 @@ class Breaker:
         "_gone",
         "_jitter",
         "_primary",
+        "_retired",
         "_since",
         "_task",
         "_tried",
@@ -143,6 +144,8 @@ class Breaker:
         self.live: Connection | None = None
         self.reason = "not connected yet"
         self.on_live: Callable[[Connection], None] | None = None
+        # Those that take no more calls, and wait for the answers of some.
+        self._retired: list[Connection] = []
         self._since = 0.0
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
@@ -168,6 +171,9 @@ class Breaker:
 
     def ended(self, connection: Connection, reason: str) -> None:
         """Open: the connection takes no more calls."""
+        self._retired = [each for each in self._retired if not each.is_closed]
+        if not connection.is_closed:
+            self._retired.append(connection)
         if connection is self.live:
             self.live = None
             self.reason = reason
@@ -175,7 +181,7 @@ class Breaker:
             self._gone.set()
 
     def close(self) -> None:
-        """Close the connection, and probe no more."""
+        """Close its connections, and probe no more."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -183,6 +189,9 @@ class Breaker:
         self.reason = "closed"
         if live is not None:
             live.close()
+        for each in self._retired:
+            each.close()
+        self._retired.clear()
         self._tried.set()
         self._watch.forget(self, str(self.endpoint))
 

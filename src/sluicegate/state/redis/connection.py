@@ -95,6 +95,11 @@ class Connection:
         """Whether it takes no more calls."""
         return self.reason != ""
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is left of it. One that has ended may still wait for answers."""
+        return self._transport is None
+
     def allow(self, timeout_s: float) -> None:
         """Let calls have so much time from now on, those under way as well."""
         self._timeout_s = timeout_s
