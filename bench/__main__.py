@@ -16,7 +16,7 @@ PARTS = ["cost", "chat", "state", "keys", "memory", "trouble", "resilience"]
 QUICK = {
     "rounds": 1, "seconds": 1, "warm_up": 0, "idle": 100, "streams": 20, "requests": 1000,
     "routes": 200, "reloads": 5, "crashes": 1, "burst": 2, "subjects": 2000,
-    "keys": 2000, "tokens": 20,
+    "keys": 2000, "tokens": 20, "identical": 50,
 }  # fmt: skip
 
 
@@ -26,13 +26,14 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--part", action="append", choices=PARTS, help="default: all")
     add("--pure", action="store_true", help="measure pure Python only: compile nothing")
-    add("--only", default="", help="only contenders with this in their name")
+    add("--only", default="", help="only contenders in whose name this regular expression is")
     add("--rounds", type=int, default=3, help="of every contender, interleaved")
     add("--seconds", type=float, default=3, help="of load per round")
     add("--warm-up", type=float, default=1, help="seconds of load before each round")
     add("--idle", type=int, default=5000, help="idle connections")
     add("--streams", type=int, default=1000, help="open event streams")
     add("--tokens", type=int, default=500, help="streams of 50 tokens a second, each an event")
+    add("--identical", type=int, default=1000, help="calls at a time, of which one is made")
     add("--requests", type=int, default=500_000, help="after which growth is measured")
     add("--routes", type=int, default=10_000, help="of the large reload, and stored")
     add("--reloads", type=int, default=1000, help="under load")
@@ -89,6 +90,7 @@ def _measure(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Resu
             seconds=chosen.seconds,
             warm_up=chosen.warm_up,
             streams=chosen.tokens,
+            identical=chosen.identical,
             only=chosen.only,
         )
         results.calls, results.figures = found.rows, found.figures

@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,14 @@ def body_of(way: Way, words: int) -> str:
 
 
 def measure(
-    folder: Path, *, rounds: int, seconds: float, warm_up: float, streams: int, only: str = ""
+    folder: Path,
+    *,
+    rounds: int,
+    seconds: float,
+    warm_up: float,
+    streams: int,
+    identical: int,
+    only: str = "",
 ) -> Chat:
     """Measure all contenders, in rounds that are interleaved; then long prompts, and streams."""
     found = Chat()
@@ -83,8 +91,9 @@ def measure(
         for each in running.values():
             each.stop()
         provider.stop()
-    if only.lower() in "sluicegate":
-        found.figures += chat_kept.identical(folder / "one", body_of(chat_kept.WAYS[0], TOKENS))
+    if re.search(only, "Sluicegate", re.IGNORECASE):
+        body = body_of(chat_kept.WAYS[0], TOKENS)
+        found.figures += chat_kept.identical(folder / "one", body, identical)
         found.figures += chat_streams.measure(folder / "streams", streams, seconds, rounds)
     return found
 
@@ -96,7 +105,7 @@ def _started(
     plan: list[tuple[str, Way, load.Post]] = []
     for name, contender in (contenders(provider.port) | chat_kept.contenders()).items():
         twice = name == PURE and "BENCH_COMPILED" not in os.environ
-        if twice or only.lower() not in name.lower():
+        if twice or not re.search(only, name, re.IGNORECASE):
             continue
         try:
             running[name] = contender.start(folder / f"c{len(running)}", provider.port)

@@ -49,7 +49,6 @@ WAYS = [Way(PASSED, CHAT, "to-openai", OURS)]
 MOST_US = {PRICED: 120.0, PRICED_ALONE: 120.0, CACHED: 60.0}
 PEERS = {"LiteLLM": 1.0, "Portkey": 10.0, "ferrogw": 100.0}
 """What a priced call may cost of what theirs costs, in percent."""
-AT_ONCE = 1000
 PATIENCE_S = 30.0
 """For all identical calls to have come, before the provider answers the first."""
 
@@ -155,7 +154,7 @@ def costs(rows: list[Row], running: dict[str, Running]) -> list[Figure]:
         row, gateway = found.get(f"{name}: {PASSED}"), running.get(name)
         entries = None if gateway is None else kept_entries(gateway)
         if row is not None and entries is not None:
-            missing = sum(load.requests for load in row.loads) - entries
+            missing = max(0, sum(load.requests for load in row.loads) - entries)
             figures.append(Figure(f"{name}: calls that are not in the ledger", missing, "", 0))
     return figures
 
@@ -196,7 +195,7 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     return head
 
 
-def identical(folder: Path, body: str, calls: int = AT_ONCE) -> list[Figure]:
+def identical(folder: Path, body: str, calls: int) -> list[Figure]:
     """Make identical calls at a time; returns how many reached the provider, and what failed."""
     return asyncio.run(_identical(folder, body, calls))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,20 @@ def test_the_configuration_has_a_price_a_budget_and_a_limit_of_tokens() -> None:
     assert '"budget"' in written
     assert 'price: {input: "0.15", output: "0.6"}' in written
     assert json.dumps({"url": "sqlite:///a"}) in written
+
+
+def test_priced_and_cached_calls_are_measured_in_one_run() -> None:
+    command = [sys.executable, "-m", "bench", "--quick", "--pure", "--part", "chat"]
+    command += ["--only", "priced|cached", "--no-result"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    assert not done.stderr, done.stderr
+    for name in (
+        "Sluicegate, priced, counted in a Valkey: OpenAI → OpenAI",
+        "Sluicegate, priced, counted in memory: OpenAI → OpenAI",
+        "Sluicegate, cached: OpenAI → OpenAI",
+        "… of the Valkey beside it",
+    ):
+        assert name in done.stdout
+    for line in done.stdout.splitlines():
+        assert "not in the ledger" not in line or line.split("|")[2].strip() == "0"
+    assert "not measured" not in done.stdout

@@ -16,7 +16,8 @@ def test_an_entry_has_the_fields_that_the_table_has_columns() -> None:
 
 @given(st.text(st.characters(codec=None), max_size=700), st.integers(-(2**70), 2**70))
 def test_whatever_was_said_fits_into_a_row(text: str, number: int) -> None:
-    row = row_of(Entry(id=text, asked=text, at_us=number, input=number, cost=number, status=number))
+    entry = Entry(id=text, asked=text, at_us=number, input=number, cost=number, status=number)
+    row = dict(zip(FIELDS, row_of(entry), strict=True))
     assert is_text(row["asked"])
     assert len(row["asked"]) <= 500
     assert 0 <= row["at_us"] < 2**63
@@ -25,6 +26,6 @@ def test_whatever_was_said_fits_into_a_row(text: str, number: int) -> None:
 
 
 def test_what_nobody_knows_stays_unknown() -> None:
-    row = row_of(Entry(id="a", cost=None))
+    row = dict(zip(FIELDS, row_of(Entry(id="a", cost=None)), strict=True))
     assert row["cost"] is row["consumer"] is None
     assert row["estimated"] is False

@@ -45,11 +45,15 @@ async def opened(
     settings = msgspec.structs.replace(settings, region=Region(name=region))
     store = open_store(settings, clock or MockClock(), Metrics())
     try:
-        await store.start()
+        try:
+            await store.start()
+        except BaseException:
+            await store.close()
+            await threads_ended()
+            raise
         yield store
     finally:
         await store.close()
-        await threads_ended()
 
 
 async def threads_ended() -> None:

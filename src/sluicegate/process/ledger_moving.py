@@ -72,6 +72,8 @@ class Mover:
         self._name = name
         self._holders = 0
         self._stood_s = 0.0
+        self._overflowed = -1  # not asked yet
+        self._overflowing = False
         self._failing: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
@@ -126,6 +128,13 @@ class Mover:
             if swept < MOST:
                 break
         waiting, overflowed = await self._ledger.waiting()
+        if overflowed > self._overflowed >= 0 and not self._overflowing:
+            self._log.warning(
+                "too many lines of the ledger wait: others are only added up by the minute",
+                waiting=waiting,
+            )
+        self._overflowing = overflowed > self._overflowed >= 0
+        self._overflowed = overflowed
         self._cells.waiting.value = waiting
         self._cells.overflowed.value = overflowed
 
@@ -160,7 +169,7 @@ class Mover:
     async def _move(self, batch: Batch) -> None:
         # Alerts do not wait for a store that is away.
         told = [alert for alert in batch.alerts if self._on_alert(alert)]
-        entries = self._entries(batch)
+        entries = [] if self._store is None else self._entries(batch)
         if entries:
             over_us = entries[0].at_us + entries[0].duration_us
             self._cells.lag.value = max(0.0, (self._clock.wall_us() - over_us) / 1e6)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.wishing import Wish
     from sluicegate.policy import Parts
+    from sluicegate.state.contract import Ask
 
 ROUNDS: Final = 4
 """Of bringing and asking again: each brings what was unknown, so the second one has it all."""
@@ -42,7 +43,7 @@ class Budgeting:
         """
         for _ in range(ROUNDS):
             asks = [wish.ask for wish in asked]
-            cost = max((ask.cost for ask in asks if ask.group.spends), default=0)
+            cost = _dearest(asks)
             draft = self._books.draft(exchange, ticket, cost)
             verdict = await self._state.take(asks, ticket, draft, self._life_ms)
             share_out(asked, verdict.outcomes)
@@ -87,7 +88,19 @@ class Budgeting:
         return not any(wish.degraded == DENY and not wish.rule.shadow for wish in unknown)
 
 
+def _dearest(asks: list[Ask]) -> int:
+    """Return the most that is asked of a budget."""
+    cost = 0
+    for ask in asks:
+        if ask.group.spends and ask.cost > cost:
+            cost = ask.cost
+    return cost
+
+
 def _is_unknown(wish: Wish) -> bool:
-    return wish.ask.group.spends and any(
-        outcome.retry_after_us == UNKNOWN for outcome in wish.outcomes
-    )
+    if not wish.ask.group.spends:
+        return False
+    for outcome in wish.outcomes:  # noqa: SIM110 - a generator costs more, for every call
+        if outcome.retry_after_us == UNKNOWN:
+            return True
+    return False

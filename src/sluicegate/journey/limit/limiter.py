@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sluicegate.errors import QUOTA_EXCEEDED, REDUCED_CAPACITY, StateAway
+from sluicegate.journey.limit import amount
 from sluicegate.journey.limit.announcement import Announcement, digits, seconds
 from sluicegate.journey.limit.budgeting import Budgeting
 from sluicegate.journey.limit.settlement import Settlement
@@ -234,13 +235,12 @@ class Limiter:
                     continue
                 violated.append(name)
                 if outcome.retry_after_us == NEVER:
-                    never = text
+                    never = _too_much(text, wish.ask)
                 elif outcome.retry_after_us > wait_us or not first:
                     wait_us, first = outcome.retry_after_us, text
         members = {"violated-policies": violated}
         if never:
-            detail = f"the limit of {never} never holds what this request costs"
-            exchange.refuse(QUOTA_EXCEEDED, detail, members=members)
+            exchange.refuse(QUOTA_EXCEEDED, never, members=members)
             return
         retry = ((b"retry-after", digits(seconds(wait_us))),)
         exchange.refuse(QUOTA_EXCEEDED, f"the limit of {first} is used up", retry, members)
@@ -359,3 +359,12 @@ def _actual(exchange: Exchange, wish: Wish, reading: Reading | None) -> int:
         wish.rule.counters.unsettled.value += 1
         return wish.ask.cost
     return actual
+
+
+def _too_much(limit: str, ask: Ask) -> str:
+    """Say that a limit never holds what is asked; of a budget, how much that is and what helps."""
+    said = f"the limit of {limit} never holds what this request costs"
+    if not ask.group.spends:
+        return said
+    cost = amount.write(ask.cost, "usd")
+    return f"{said}, up to {cost} USD: bound its answer, as with `max_tokens`, or ask for less"

@@ -61,10 +61,14 @@ class Caller:
         self.counts = counts
         self._asking = command("ASKING")
 
-    def begin(self, tag: bytes, written: bytes) -> tuple[Connection, asyncio.Future[Any]]:
-        """Send a call to who keeps `tag`. Raises StateAway."""
+    def begin(
+        self, tag: bytes, written: bytes, *, lingers: bool = False
+    ) -> tuple[Connection, asyncio.Future[Any]]:
+        """Send a call to who keeps `tag`; `lingers`: nobody waits for it. Raises StateAway."""
         try:
             connection = self.nodes.node_for(tag)
+            if lingers:
+                return connection, connection.linger(written)
             return connection, connection.call(written)
         except StateAway:
             self.counts.away += 1
@@ -96,9 +100,17 @@ class Caller:
         self.counts.ok += 1
         return reply
 
-    async def call(self, tag: bytes, written: bytes, script: Script, *, tells: bool = True) -> Any:  # noqa: ANN401 - same
+    async def call(
+        self,
+        tag: bytes,
+        written: bytes,
+        script: Script,
+        *,
+        tells: bool = True,
+        lingers: bool = False,
+    ) -> Any:  # noqa: ANN401 - same
         """Make a call and wait for its reply. Raises StateAway."""
-        connection, answer = self.begin(tag, written)
+        connection, answer = self.begin(tag, written, lingers=lingers)
         return await self.finish(connection, answer, written, script, tells=tells)
 
     async def follow(

@@ -103,12 +103,19 @@ class Part:
     @property
     def has_tickets(self) -> bool:
         """Whether there is something to settle."""
-        return any(ask.group.settles or ask.group.slots or ask.group.spends for ask in self.asks)
+        for ask in self.asks:
+            group = ask.group
+            if group.settles or group.slots or group.spends:
+                return True
+        return False
 
     @property
     def spends(self) -> bool:
         """Whether there are budgets."""
-        return any(ask.group.spends for ask in self.asks)
+        for ask in self.asks:  # noqa: SIM110 - a generator costs more, for every call
+            if ask.group.spends:
+                return True
+        return False
 
 
 class Commands:
@@ -154,7 +161,9 @@ class Commands:
         recorded: bool = False,
     ) -> bytes:
         """Write a take; `recorded`: so that it can be settled whatever its groups are."""
-        settles = any(ask.group.settles for ask in part.asks)
+        settles = False
+        for ask in part.asks:
+            settles = settles or ask.group.settles
         expire_ms = SETTLED_WITHIN_MS if settles else self._undone_ms if recorded else 0
         more = [bulk(entry), number(life_ms), self._most_lines] if part.spends else []
         return self._for_each(self._take, part, ticket, expire_ms, more, recorded=recorded)

@@ -142,6 +142,10 @@ class RedisState:
     ) -> None:
         """Say what was taken cost in the end. Raises StateAway, all parts having been tried."""
         parts = self._parts(asks, costs, entry)
+        if len(parts) == 1:  # as it is but for clusters; nothing has to be gathered
+            if parts[0].has_tickets or entry:
+                await self._settle_part(parts[0], ticket, entry, cost)
+            return
         ledger = LEDGER_TAG if self._nodes.several else parts[0].tag
         await _all(
             self._settle_part(part, ticket, entry if part.tag == ledger else b"", cost)
@@ -251,7 +255,7 @@ class RedisState:
         self, part: Part, ticket: str, entry: bytes = b"", cost: int | None = None
     ) -> None:
         written = self._commands.settle(self._settle, part, ticket, entry, cost)
-        await self._caller.call(part.tag, written, self._settle, tells=False)
+        await self._caller.call(part.tag, written, self._settle, tells=False, lingers=entry != b"")
 
     def _undo(self, parts: list[Part], ticket: str, replies: list[Any]) -> None:
         """Give back, aside, what was taken or may have been."""

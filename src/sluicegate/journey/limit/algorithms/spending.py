@@ -28,7 +28,7 @@ class Spending:
     are nothing.
     """
 
-    __slots__ = ("code", "limit", "numbers", "period_us", "thresholds")
+    __slots__ = ("_last", "_next", "code", "limit", "numbers", "period_us", "thresholds")
 
     def __init__(self, limit: int, period_us: int, thresholds: tuple[int, ...] = ()) -> None:
         """Keep the numbers. Raises ValueError for what cannot be counted exactly, or told of."""
@@ -42,6 +42,7 @@ class Spending:
         self.period_us = period_us
         self.thresholds = thresholds
         self.numbers: tuple[int | str, ...] = (limit, period_us, ",".join(map(str, thresholds)))
+        self._last = self._next = (0, 0)
 
     def decide(self, counts: Counts | None, now_us: int, cost: int) -> tuple[Outcome, Counts]:
         """Say whether `cost` may be held at `now_us`, and what to keep then. Pure."""
@@ -98,11 +99,17 @@ class Spending:
 
         So a budget that is used in each period always has counts.
         """
-        return self.period(self.period(now_us)[1])[1]
+        end_us = self.period(now_us)[1]
+        if self._next[0] != end_us:
+            self._next = period_at(end_us, self.period_us)
+        return self._next[1]
 
     def period(self, at_us: int) -> tuple[int, int]:
-        """Return the start and the end of the period at `at_us`, in µs."""
-        return period_at(at_us, self.period_us)
+        """Return the start and the end of the period at `at_us`, in µs. The last one is kept."""
+        last = self._last
+        if not last[0] <= at_us < last[1]:
+            last = self._last = period_at(at_us, self.period_us)
+        return last
 
     def share(self, workers: int, place: int) -> FixedWindow | None:
         """Return a window of a part of the limit, which begins from nothing."""
