@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled chaos truth sdks outages check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos truth sdks outages money check lint format wheel bench clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -30,8 +30,11 @@ truth: $(VENV)/.dev  ## Limits on real replicas in trouble: bounds and floors, a
 sdks: $(VENV)/.dev  ## The official SDKs to every dialect of provider, as the table of docs/sdks.md
 	PYTHONPATH=tests $(BIN)/python -m support.sdk_matrix $(ARGS)
 
-outages: $(VENV)/.dev  ## The store away, slow and doubled, while keys and routes change, as a table
+outages: $(VENV)/.dev  ## The store, the state and processes away or killed; keys, routes, the ledger: a table
 	PYTHONPATH=tests $(BIN)/python -m outages $(ARGS)
+
+money: $(VENV)/.dev  ## Budgets under calls all at once, and what every call costs, as a table
+	PYTHONPATH=tests $(BIN)/python -m money $(ARGS)
 
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 

@@ -26,6 +26,7 @@ OWN_TESTS = {
     "examples",
     "golden",
     "journeys",
+    "money",
     "outages",
     "rehearsal",
     "support",

@@ -78,7 +78,10 @@ def usages(draw: st.DrawFn) -> Usage:
 
 def whole(dialect: Dialect, usage: Usage) -> bytes:
     choice = Choice(index=0, parts=[Text(text="Hello.")], stop=Stop(reason="end"))
-    answer = Answer(id="a-1", model="m", created=1, choices=[choice], usage=usage)
+    tier = usage.tier or None
+    answer = Answer(
+        id="a-1", model="m", created=1, choices=[choice], usage=usage, service_tier=tier
+    )
     return dialect.write_answer(answer, REQUEST)
 
 
@@ -86,7 +89,7 @@ def streamed(dialect: Dialect, usage: Usage) -> list[Event]:
     """Return what is read of a stream that was written."""
     writer, framing, reader = dialect.writer(REQUEST), dialect.framing(), dialect.reader()
     events: list[Event] = [
-        Begun("a-1", "m", 1),
+        Begun("a-1", "m", 1, service_tier=usage.tier or None),
         PartBegun(0, 0, Text(text="")),
         Delta(0, 0, "Hello."),
         PartEnded(0, 0),
@@ -124,6 +127,61 @@ def test_a_call_costs_the_same_whole_and_streamed(name: str, usage: Usage) -> No
 
     assert measured is not None
     assert APART.cost(measured) == APART.cost(last(streamed(dialect, usage))) == APART.cost(usage)
+
+
+READING = ("reader", "framing")
+TIERS = {
+    "openai_chat": ["default", "flex", "priority"],
+    "openai_responses": ["default", "flex", "priority", "ultrafast"],
+    "anthropic_messages": ["standard", "priority", "fast"],
+    "bedrock_converse": ["default", "flex", "priority", "reserved"],
+    "gemini_generate": ["standard", "flex", "priority"],
+}
+"""Words of vendors for the tier of an answer."""
+
+
+@pytest.mark.parametrize(("name", "tier"), [(n, tier) for n in TIERS for tier in TIERS[n]])
+def test_a_service_tier_comes_back_whole_measured_and_streamed(name: str, tier: str) -> None:
+    dialect, usage = dialects.find(name), Usage(input=5, output=3, tier=tier)
+    body = whole(dialect, usage)
+
+    assert dialect.read_answer(body).usage == dialect.measure(body) == usage
+    assert last(streamed(dialect, usage)) == usage
+
+
+@pytest.mark.parametrize(
+    ("said", "tier"),
+    [
+        ({"trafficType": "ON_DEMAND_PRIORITY"}, "priority"),
+        ({"trafficType": "ON_DEMAND"}, "standard"),
+        ({"trafficType": "TRAFFIC_TYPE_UNSPECIFIED"}, ""),
+        ({"serviceTier": "flex"}, "flex"),
+        ({}, ""),
+    ],
+)
+def test_google_says_the_tier_as_a_type_of_traffic(said: dict[str, str], tier: str) -> None:
+    dialect = dialects.find("gemini_generate")
+    candidate = {"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}
+    counts = {"promptTokenCount": 5, "candidatesTokenCount": 3, **said}
+    body = json.dumps({"candidates": [candidate], "usageMetadata": counts}).encode()
+    reader = dialect.reader()
+    frames = dialect.framing().feed(b"data: " + body + b"\n\n")
+
+    assert dialect.measure(body) == Usage(input=5, output=3, tier=tier)
+    assert last([event for frame in frames for event in reader.read(frame)]).tier == tier
+
+
+def test_the_last_word_of_a_stream_on_its_tier_counts() -> None:
+    """The first event of OpenAI's responses repeats what was asked for."""
+    events = streamed(dialects.find("openai_responses"), Usage(input=1, output=1, tier="flex"))
+    begun = [event for event in events if isinstance(event, Begun)]
+
+    assert begun[0].service_tier == "flex"
+    writer = dialects.find("openai_responses").writer(REQUEST)
+    pieces = [writer.write([event]) for event in (Begun("a", "m", 1, None, "auto"), *events[1:])]
+    reader, framing = (getattr(dialects.find("openai_responses"), n)() for n in READING)
+    read = [e for frame in framing.feed(b"".join(pieces)) for e in reader.read(frame)]
+    assert last(read).tier == "flex"
 
 
 # --- as vendors' own SDKs have it ----------------------------------------------------------------
@@ -183,7 +241,7 @@ IGNORED = {
     "text_tokens",  # the rest
     "accepted_prediction_tokens", "rejected_prediction_tokens",  # parts of the output, paid as it
     "cache_write_tokens_details",  # of 30 minutes and 12 hours: no price tells them apart
-    "inference_geo", "server_tool_use", "speed", "service_tier", "traffic_type",  # no tokens
+    "inference_geo", "server_tool_use",  # no tokens
     "cache_tokens_details",  # cached sound and images are paid as cached
     "total_token_count",
 }  # fmt: skip

@@ -197,3 +197,9 @@ def test_a_command_that_fails_is_not_taken_for_one_that_prints(shell: Shell) -> 
 def test_ports_of_pages_are_free_ones_in_a_shell_and_read_as_in_the_page(shell: Shell) -> None:
     assert shell.run("echo 127.0.0.1:8080") == "127.0.0.1:8080\n"
     assert shell.run("test 127.0.0.1:8080 = 127.0.0.1:80''80 || echo other") == "other\n"
+
+
+def test_a_number_that_has_the_digits_of_a_port_in_it_is_left(shell: Shell) -> None:
+    shell.run("at=127.0.0.1:8080")
+    assert shell.run('echo "1${at##*:}"') != "18080\n"
+    assert shell.run('echo "${at##*:}"') == "8080\n"

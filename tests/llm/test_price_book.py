@@ -7,7 +7,7 @@ from genai_prices import calc_price, data, types
 
 from sluicegate.llm import price_data
 from sluicegate.llm.canonical import Usage
-from sluicegate.llm.price_book import MOST_NAMES, VENDORS, PriceBook
+from sluicegate.llm.price_book import LONGER, LONGEST_ANSWER, MOST_NAMES, VENDORS, PriceBook
 from sluicegate.llm.providers import kinds
 from support.effort import THOROUGH
 
@@ -165,6 +165,44 @@ def test_a_model_that_is_paid_by_the_hour_has_no_price_of_tokens() -> None:
 
 def test_a_model_for_free_costs_nothing() -> None:
     assert cost("openrouter", "qwen/qwq-32b:free") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "tier", "times"),
+    [
+        ("openai", "gpt-5", "priority", 2),
+        ("openai", "gpt-5", "", 2),
+        ("azure", "gpt-5", "", 2),
+        ("openai", "gpt-5", "flex", 1),
+        ("anthropic", "claude-opus-5", "fast", 2),
+        ("anthropic", "claude-opus-5", "", 1),
+        ("anthropic", "claude-opus-5", "priority", 1),
+        ("gemini", "gemini-3.8-flash-tts", "", 1),
+    ],
+)
+def test_a_call_reserves_for_the_dearest_tier_that_it_may_get(
+    kind: str, model: str, tier: str, times: int
+) -> None:
+    tariff = PriceBook().find(kind, model)
+
+    assert tariff is not None
+    standard = tariff.at(us(NOW)).most(1000, 1000)
+    assert tariff.most(us(NOW), tier, 1000, 1000) == times * standard
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "longest"),
+    [
+        ("openai", "gpt-4", 8192),
+        ("openai", "gpt-5", LONGEST_ANSWER),
+        ("deepseek", "deepseek-v4-pro", LONGER["deepseek"]),
+    ],
+)
+def test_an_answer_is_no_longer_than_its_models_window(kind: str, model: str, longest: int) -> None:
+    tariff = PriceBook().find(kind, model)
+
+    assert tariff is not None
+    assert tariff.longest == longest
 
 
 def test_a_vendor_is_read_once_and_names_are_kept_within_bounds() -> None:

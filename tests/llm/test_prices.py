@@ -199,6 +199,73 @@ def test_a_service_tier_has_prices_of_its_own_and_unknown_ones_the_standard() ->
     assert tariff.at(0) is standard
 
 
+FLAT = Price(Rates(input=10**6, output=10**6))
+DOUBLE = Price(Rates(input=2 * 10**6, output=2 * 10**6))
+LONG = Price(FLAT._base, tiers=[(100, Rates(input=9 * 10**6, output=9 * 10**6))])
+
+
+def test_who_asks_for_a_tier_may_get_the_standard_one_and_reserves_for_the_dearer() -> None:
+    tariff = Tariff([(Span(), DOUBLE)], {"flex": [(Span(), FLAT)], "fast": [(Span(), LONG)]})
+
+    assert tariff.most(0, "flex", 10, 10) == 40
+    assert tariff.most(0, "fast", 10, 10) == 40
+    assert tariff.most(0, "fast", 101, 10) == 999
+    assert tariff.most(0, "", 101, 10) == 222
+
+
+def test_where_the_vendor_chooses_who_asks_for_none_may_get_any() -> None:
+    tariff = Tariff([(Span(), FLAT)], {"priority": [(Span(), DOUBLE)]}, automatic=True)
+
+    assert tariff.most(0, "", 10, 10) == tariff.most(0, "scale", 10, 10) == 40
+    assert Tariff([(Span(), FLAT)], automatic=True).most(0, "", 10, 10) == 20
+
+
+def test_what_may_be_got_changes_on_the_day_on_which_a_price_does() -> None:
+    tiers = {"fast": [(Span(), FLAT), (Span(DAY_US), DOUBLE)]}
+    tariff = Tariff([(Span(), FLAT)], tiers, automatic=True)
+
+    assert [tariff.most(at, "", 5, 5) for at in (DAY_US - 1, DAY_US, DAY_US - 1)] == [10, 20, 10]
+
+
+@given(one=prices, other=prices, incoming=tokens, outgoing=tokens, media=..., hour=...)
+def test_a_price_that_covers_another_is_never_the_cheaper(
+    *, one: Price, other: Price, incoming: int, outgoing: int, media: bool, hour: bool
+) -> None:
+    mine, theirs = (each.most(incoming, outgoing, media=media, hour=hour) for each in (one, other))
+
+    assert one.covers(one)
+    assert mine >= theirs or not one.covers(other)
+
+
+@given(
+    known=st.dictionaries(st.sampled_from(["", "flex", "fast", "priority"]), prices, min_size=1),
+    asked=st.sampled_from(["", "flex", "fast", "auto"]),
+    automatic=...,
+    incoming=tokens,
+    outgoing=tokens,
+)
+def test_what_is_reserved_is_the_dearest_of_what_may_be_got(
+    *, known: dict[str, Price], asked: str, automatic: bool, incoming: int, outgoing: int
+) -> None:
+    standard = known.pop("", FLAT)
+    by_tier = {tier: [(Span(), price)] for tier, price in known.items()}
+    tariff = Tariff([(Span(), standard)], by_tier, automatic=automatic)
+    may = [standard]
+    if asked in known:
+        may.append(known[asked])
+    elif automatic:
+        may += known.values()
+
+    assert tariff.most(0, asked, incoming, outgoing) == max(
+        each.most(incoming, outgoing) for each in may
+    )
+
+
+def test_models_that_draw_do_so_unasked() -> None:
+    assert Price(APART).most(0, 10**6, media=False) == 30_000
+    assert Price(APART).most(0, 10**6) == 80_000
+
+
 def test_what_is_configured_is_what_is_paid() -> None:
     config = PriceConfig(
         input="0.15", output=0.6, cached="0.075", cache_write="0.2", cache_write_1h="0.3",

@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 from sluicegate.llm.canonical import Usage
 from sluicegate.llm.enclosed import IMAGE_LIKELY, IMAGE_MOST
 from sluicegate.llm.tokens import (
+    BUDGET_MOST,
     LEAST_BYTES,
     MOST_BYTES,
     MOST_MODELS,
+    MOST_NUMBER,
     START_OUTPUT,
     TOOLS_MOST,
     Estimator,
+    answers,
+    goes_on_unseen,
     output_cap,
+    reasoning_most,
 )
 
 TEXT = json.dumps({"messages": [{"role": "user", "content": "word " * 600}]}).encode()
@@ -27,6 +32,29 @@ IMAGE = json.dumps(
         ]
     }
 ).encode()
+
+
+def raws(**said: object) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in said.items()}
+
+
+def test_how_many_answers_a_call_asks_for() -> None:
+    assert answers("openai_chat", raws(n=3)) == 3
+    assert answers("openai_chat", raws(n=None)) == answers("openai_chat", {}) == 1
+    assert answers("openai_completions", raws(n=2, best_of=5, prompt=["a", "b"])) == 10
+    assert answers("gemini_generate", raws(generationConfig={"candidateCount": 4})) == 4
+    assert answers("gemini_generate", raws(candidateCount=4)) == 1
+    assert answers("anthropic_messages", raws(n=3)) == 1
+
+
+def test_how_much_reasoning_a_translation_may_add_to_a_cap() -> None:
+    google = {"thinkingConfig": {"thinkingBudget": 30_000}}
+    assert reasoning_most("openai_chat", {}) == 0
+    assert reasoning_most("openai_chat", raws(reasoning_effort="low")) == BUDGET_MOST
+    assert reasoning_most("openai_chat", raws(thinking={"budget_tokens": 50_000})) == 50_000
+    assert reasoning_most("cohere_chat", raws(thinking={"token_budget": 50_000})) == 50_000
+    assert reasoning_most("gemini_generate", raws(generationConfig=google)) == 30_000
+    assert reasoning_most("openai_responses", raws(reasoning={"effort": "high"})) == BUDGET_MOST
 
 
 def fields(call: Mapping[str, Any]) -> dict[str, msgspec.Raw]:
@@ -165,7 +193,7 @@ def test_whatever_is_learned_an_estimate_is_within_bounds(
         ("openai_chat", {"n": 3}, None),
         ("openai_chat", {"max_tokens": -1}, None),
         ("openai_chat", {"max_tokens": None}, None),
-        ("openai_chat", {"max_tokens": "9"}, None),
+        ("openai_chat", {"max_tokens": "nine"}, None),
         ("openai_chat", {"max_tokens": True}, None),
         ("openai_chat", {"max_tokens": 5, "n": 0}, 5),
         ("openai_completions", {"max_tokens": 10, "n": 2, "best_of": 5}, 50),
@@ -183,6 +211,17 @@ def test_whatever_is_learned_an_estimate_is_within_bounds(
         ("gemini_generate", {"maxOutputTokens": 9}, None),
         ("bedrock_converse", {"inferenceConfig": {"maxTokens": 11}}, 11),
         ("cohere_chat", {"max_tokens": 12}, 12),
+        ("gemini_generate", {"generationConfig": {"maxOutputTokens": "65536"}}, 65_536),
+        ("openai_chat", {"max_tokens": 65_536.0}, 65_536),
+        ("openai_chat", {"max_tokens": 10**30}, MOST_NUMBER),
+        (
+            "gemini_generate",
+            {
+                "generationConfig": {"maxOutputTokens": 60_000},
+                "generation_config": {"maxOutputTokens": 1, "candidate_count": 2},
+            },
+            120_000,
+        ),
         ("openai_embeddings", {"input": "a"}, 0),
         ("anthropic_count_tokens", {"max_tokens": 5}, 0),
         ("gemini_count_tokens", {}, 0),
@@ -193,3 +232,19 @@ def test_a_call_says_how_long_its_answers_may_be(
     dialect: str, call: dict[str, Any], cap: int | None
 ) -> None:
     assert output_cap(dialect, fields(call)) == cap
+
+
+@pytest.mark.parametrize(
+    ("dialect", "call", "unseen"),
+    [
+        ("openai_responses", {"background": True}, True),
+        ("openai_responses", {"background": False}, False),
+        ("openai_responses", {"background": None}, False),
+        ("openai_responses", {}, False),
+        ("openai_chat", {"background": True}, False),
+    ],
+)
+def test_a_call_says_whether_it_goes_on_unseen(
+    dialect: str, call: dict[str, Any], *, unseen: bool
+) -> None:
+    assert goes_on_unseen(dialect, fields(call)) is unseen

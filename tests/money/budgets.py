@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from money.flow import Flow
 from money.storm import Answered, Storm
 from money.world import CALLS, CENT, TOKENS_COST, WORDS, Run, World, dollars
 from outages.report import Report
 from support.ports import eventually
 
 AT_ONCE = 200
-WITHIN_S = 30
+WITHIN_S = 40
 DEARER = 3 * CENT
 COSTS = {"call": CENT, "tokens": TOKENS_COST, "dearer": DEARER}
 
@@ -21,12 +22,7 @@ def known_cost(world: World, sort: str, *, held: bool) -> Report:
     storm = Storm(world.ports, [run.call(max_tokens=WORDS)] * AT_ONCE)
     with storm.under_way():
         if held:
-            refused = AT_ONCE - CALLS
-            why = f"{refused} are refused while {CALLS} are under way"
-            try:
-                eventually(lambda: storm.statuses[429] == refused, why, within_s=WITHIN_S)
-            finally:
-                flow.let_go()
+            _refused(world, run, storm, flow)
     _admitted(report, world, run, storm, CALLS)
     if held:
         report.must(flow.most == CALLS, f"{flow.most} were under way at once")
@@ -77,22 +73,32 @@ def dearer_all_at_once(world: World) -> Report:
     flow = world.play(run, held=True)
     storm = Storm(world.ports, [run.call()] * AT_ONCE)
     with storm.under_way():
-        refused = AT_ONCE - CALLS
-        try:
-            eventually(
-                lambda: storm.statuses[429] == refused, f"{refused} are refused", within_s=WITHIN_S
-            )
-        finally:
-            flow.let_go()
+        _refused(world, run, storm, flow)
     _admitted(report, world, run, storm, CALLS)
     bound = CALLS * CENT + flow.most * (DEARER - CENT)
     report.note("budget, $", dollars(CALLS * CENT))
     report.note("spent, $", dollars(CALLS * DEARER))
     report.note("bound, $", dollars(bound))
-    report.must(CALLS * DEARER <= bound, f"more than {bound} nano-USD")
+    report.must(bound >= CALLS * DEARER, f"more than {bound} nano-USD")
     _books(report, world, run, CALLS, DEARER)
     _reconciled(report, world)
     return report
+
+
+def _refused(world: World, run: Run, storm: Storm, flow: Flow) -> None:
+    """Let go what is under way once that is all of the budget, and all others are refused."""
+    refused = AT_ONCE - CALLS
+
+    def all_known() -> bool:
+        return storm.statuses[429] == refused and world.asked(run) == CALLS
+
+    try:
+        eventually(all_known, f"{refused} are refused, {CALLS} under way", within_s=WITHIN_S)
+    except AssertionError as error:
+        found = f"{dict(storm.statuses)} answered, {world.asked(run)} upstream"
+        raise AssertionError(f"{error}: {found}, {world.counted(run)} counted") from None
+    finally:
+        flow.let_go()
 
 
 def _admitted(report: Report, world: World, run: Run, storm: Storm, wanted: int) -> None:
@@ -108,7 +114,7 @@ def _books(report: Report, world: World, run: Run, lines: int, cost: int) -> Non
     """Compare what calls cost with the ledger, and with what the budget has counted."""
     world.settled()
     charged, counted = world.charged(run), world.counted(run)
-    report.note("lines of the ledger that cost something", len(charged))
+    report.note("lines of the ledger: charged, all", (len(charged), len(world.entries(run))))
     report.note("counted by the budget, $", dollars(counted[0]))
     report.must(charged == [cost] * lines, f"the ledger has {len(charged)} lines: {set(charged)}")
     report.must(counted == (lines * cost, 0), f"counted: {counted}, not {lines * cost}")

@@ -70,7 +70,7 @@ def under_way(world: World) -> Report:
 
 
 def under_load(world: World) -> Report:
-    """Empty it while calls come and go: lost are lines that had not been moved, and reservations."""
+    """Empty it while calls come and go: reservations and lines that wait in it are lost."""
     report = Report(f"FLUSHALL under load of {CLIENTS} clients")
     run = world.run("call")
     world.play(run)
@@ -106,7 +106,7 @@ def _called(world: World, run: Run, times: int) -> int:
 
 
 def _books(report: Report, world: World, run: Run, lost: int) -> None:
-    """Compare the provider's count, the ledger's and the budget's; lines that were lost are none."""
+    """Compare the provider's count, the ledger's and the budget's; `lost` lines may be missing."""
     world.settled()
     upstream, charged = world.asked(run), world.charged(run)
     counted = world.counted(run)

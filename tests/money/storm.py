@@ -1,8 +1,8 @@
 """Calls of models that come all at once: each on a connection of its own, every answer kept.
 
-    storm = Storm([port, …], [request, …])      # the requests go to the ports in turn
-    with storm.under_way(): …                   # `storm.answers` grows as they come
-    storm.run()                                 # or all of it at once; returns the answers
+storm = Storm([port, …], [request, …])      # the requests go to the ports in turn
+with storm.under_way(): …                   # `storm.answers` grows as they come
+storm.run()                                 # or all of it at once; returns the answers
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -36,14 +36,16 @@ WORDS = 9
 """Tokens of output, of an answer that says the text of the goldens."""
 TOKENS_COST = 900_000
 """Of such an answer where a million of them is 100 dollars, and what is read costs nothing."""
-RUNS = 400
-"""Consumers that there are, of each plan."""
+PATIENT = {"timeout": "5s", "connect_timeout": "5s"}
+"""Of the state, so that a busy machine is no outage: what that does is shown elsewhere."""
 PRICES: dict[str, dict[str, Any]] = {
     "call": {"input": 0, "output": 0, "call": "0.01"},
     "tokens": {"input": 0, "output": 100},
     "dearer": {"input": 0, "output": 0, "call": "0.03"},
 }
 """Of the models, by the first part of their names."""
+UNTAUGHT = "untaught-"
+"""Models whose names begin so are never called to the end: nobody learns how long tokens are."""
 EVERY_PRICE = {
     "input": 3, "output": 15, "cached": "0.3", "cache_write": "3.75", "cache_write_1h": 6,
     "reasoning": 20,
@@ -56,6 +58,14 @@ BUDGETS: dict[str, dict[str, Any]] = {
     "plenty": {"allow": ["1000/month"], "kind": "soft"},
 }
 """Of the plans, by name."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The workers of each replica, and how many consumers there are on which plan."""
+
+    workers: tuple[int, ...]
+    consumers: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,9 @@ class Run:
 class World:
     """What a scenario acts on."""
 
-    def __init__(self, folder: Path, stack: ExitStack, server: Postgres) -> None:
+    def __init__(
+        self, folder: Path, stack: ExitStack, server: Postgres, consumers: Mapping[str, int]
+    ) -> None:
         self.folder = folder
         self.server = server
         self.database = server.database().rpartition("/")[2]
@@ -92,7 +104,8 @@ class World:
         self._token = folder / "admin.token"
         self._token.write_text(self._secrets.token + "\n")
         self._token.chmod(0o600)
-        self._numbers = count()
+        self._consumers = consumers
+        self._numbers = {plan: count() for plan in consumers}
         stack.callback(self._kill)
 
     def add(self, *workers: int) -> None:
@@ -118,7 +131,7 @@ class World:
         return {
             "admin": {"token_file": str(self._token)},
             "store": {"url": url, "username": USERNAME, "master_keys": {"main": "${env:MASTER}"}},
-            "state": {"url": self.valkey.url},
+            "state": {"url": self.valkey.url, **PATIENT},
             "peppers": {"main": "${env:PEPPER}"},
             "policies": [{"metrics": {}}],
             "providers": {
@@ -130,8 +143,8 @@ class World:
             "plans": self._plans(),
             "consumers": {
                 f"{plan}-{number}": {"plan": plan, "keys": [{"value": key_of(plan, number)}]}
-                for plan in self._plans()
-                for number in range(RUNS)
+                for plan, many in self._consumers.items()
+                for number in range(many)
             },
             "routes": {"ai": {"match": {"path": "/**"}, "ai": {}, "policies": [{"api_key": {}}]}},
         }
@@ -139,6 +152,7 @@ class World:
     def _models(self) -> dict[str, Any]:
         priced = {sort: ("money", price) for sort, price in PRICES.items()}
         priced |= {name: (name, EVERY_PRICE) for name in (*KINDS, "old")}
+        priced |= {UNTAUGHT + name: (name, EVERY_PRICE) for name in KINDS}
         return {
             f"{sort}/*": {
                 "deployments": [{"provider": name, "model": "*", "price": price}],
@@ -157,8 +171,9 @@ class World:
 
     def run(self, plan: str, sort: str = "", model: str = "") -> Run:
         """Return the next play on a plan; the model is its own unless it is named."""
-        number = next(self._numbers)
-        sort, model = sort or plan, model or f"run-{number}"
+        number = next(self._numbers[plan])
+        assert number < self._consumers[plan], f"there are not that many on {plan}"
+        sort, model = sort or plan, model or f"{plan}-{number}"
         return Run(f"{plan}-{number}", key_of(plan, number), sort, model)
 
     def play(self, run: Run, scenario: str = "text", *, held: bool = False) -> Flow:
@@ -196,7 +211,7 @@ class World:
     def unsettled(self, *, flush: bool = False) -> tuple[int, int]:
         """Return reservations and lines that are in the state; `flush`: and empty it with that."""
         pipe = self.client.pipeline(transaction=True)
-        keys = [key for key in self.client.scan_iter("*{ledger}*", count=1000)]
+        keys = list(self.client.scan_iter("*{ledger}*", count=1000))
         opened = next((key for key in keys if key.endswith(b"}open")), b"none")
         lines = next((key for key in keys if key.endswith(b"}lines")), b"nothing")
         pipe.hlen(opened)
@@ -234,14 +249,13 @@ def dollars(nano: int) -> str:
 
 
 @contextmanager
-def world(
-    folder: Path, workers: Sequence[int], server: Postgres | None = None
-) -> Iterator[World]:
-    """Run replicas with so many workers, and all that they need."""
+def world(folder: Path, crew: Crew, server: Postgres | None = None) -> Iterator[World]:
+    """Run replicas, and all that they need."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        made = World(folder, stack, server or stack.enter_context(Postgres(folder)))
-        made.add(*workers)
+        server_ = server or stack.enter_context(Postgres(folder))
+        made = World(folder, stack, server_, crew.consumers)
+        made.add(*crew.workers)
         yield made
         made.stop()
     if server is not None:

@@ -12,11 +12,10 @@ from typing import Protocol
 
 from outages.replica import Replica
 from support.model_front import request
-from support.ports import eventually
 from support.raw_http import Connection, connect
 
 PATIENCE_S = 20.0
-PAUSE_S = 0.02
+PAUSE_S = 0.005
 """Between two calls of a client; 0.1 s after one that nobody took."""
 STREAMED = 3
 """Every third call is a stream."""
@@ -43,6 +42,8 @@ class CallLoad:
 
     def __init__(self, model: str, host: str, numbers: Numbers) -> None:
         self.called: list[Called] = []
+        self.broken: list[str] = []
+        """Why connections were not there, or ended."""
         self._model = model
         self._host = host
         self._numbers = numbers
@@ -77,8 +78,11 @@ class CallLoad:
     def answered(self, more: int, status: int = 200, within_s: float = 30) -> None:
         """Wait for so many further answers."""
         wanted = self.statuses[status] + more
-        what = f"{more} more of {status}; {self.statuses}"
-        eventually(lambda: self.statuses[status] >= wanted, what, within_s=within_s)
+        deadline = time.monotonic() + within_s
+        while self.statuses[status] < wanted:
+            seen = f"{dict(self.statuses)}, {self.broken[-3:]}"
+            assert time.monotonic() < deadline, f"not {more} more of {status}: {seen}"
+            time.sleep(0.01)
 
     def since(self, began: float, until: float) -> set[str]:
         """Return the calls that were under way at some time between."""
@@ -93,7 +97,8 @@ class CallLoad:
                     open_ = True
                     while open_ and not over.wait(PAUSE_S):
                         open_ = self._call(line)
-            except (OSError, EOFError):
+            except (OSError, EOFError) as error:
+                self.broken.append(f"{type(error).__name__}: {error}")
                 pause = 0.1
 
     def _call(self, line: Connection) -> bool:

@@ -204,6 +204,20 @@ def test_how_much_waits_and_how_old_it_is_can_be_seen(tmp_path: Path) -> None:
     within(tmp_path, work)
 
 
+def test_lines_that_are_only_added_up_are_told_of_once(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        world.state.ledger.totals.added = 5  # of before: somebody has told of them
+        with capture_logs() as logs:
+            for overs in (5, 6, 7, 7, 8):
+                world.state.ledger.totals.added = overs
+                await world.mover.sweep()
+        said = [line for line in logs if "only added up" in line["event"]]
+        assert len(said) == 2
+        assert world.metric("overflowed_total") == 8
+
+    within(tmp_path, work)
+
+
 def test_lines_that_nobody_can_read_stand_in_nobodys_way(tmp_path: Path) -> None:
     async def work(world: World) -> None:
         await world.state.append([(1, b"\x93nonsense"), (2, b"")])

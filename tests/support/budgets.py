@@ -22,7 +22,7 @@ from sluicegate.journey.record.books import Books
 from sluicegate.llm.call import Charge, ModelCall
 from sluicegate.llm.canonical import Usage
 from sluicegate.llm.endpoint import endpoint_of
-from sluicegate.llm.prices import Price, Rates
+from sluicegate.llm.prices import Price, Rates, Span, Tariff
 from sluicegate.model.ledger import BudgetWanted, Entry
 from sluicegate.state.contract import Group, Limit
 from sluicegate.state.ledger_in_memory import LedgerInMemory
@@ -86,8 +86,11 @@ class BudgetWorld:
         call.body = b"x" * 100
         call.fields = {"max_tokens": msgspec.Raw(b"50")}
         price = Price(Rates(input=1_000_000, output=1_000_000)) if known else None
-        deployment = SimpleNamespace(price=lambda _: price)
-        config = SimpleNamespace(fallbacks=[])
+        tariff = None if price is None else Tariff([(Span(), price)])
+        deployment = SimpleNamespace(
+            tariff=lambda _: tariff, admitted_us=lambda _: 0, speaks=lambda _, dialect: dialect
+        )
+        config = SimpleNamespace(fallbacks=[], hedge=None, attempts=3)
         call.pool = cast("Any", SimpleNamespace(deployments=[deployment], config=config))
         return asked
 

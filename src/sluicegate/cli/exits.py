@@ -24,7 +24,10 @@ class Exit(IntEnum):
 
 MEANINGS: Final = (
     (Exit.OK, "done"),
-    (Exit.REFUSED, "refused: there are faults, or what was named is not there"),
+    (
+        Exit.REFUSED,
+        "refused: there are faults, or what was named is not there; `reconcile` found a difference",
+    ),
     (Exit.USAGE, "misuse of the command line"),
     (Exit.DIFFERENT, "`diff` found differences"),
     (Exit.UNREACHABLE, "the gateway, or its store, cannot be reached now"),

@@ -51,11 +51,12 @@ class ModelCall:
     may see it. `unknown` are fields that nobody knows, `dropped` those that were left out for who
     has answered. `charges` are of all attempts that used something, the one that answered last.
     `from_cache`: nobody was asked. `waited_s` is how long it took providers to begin an answer,
-    or to give a whole one. Other times are monotonic seconds.
+    or to give a whole one. `at_us` is when it was admitted, in UTC microseconds since 1970, and
+    with it which prices go; 0 until somebody asks for one. Other times are monotonic seconds.
     """
 
     __slots__ = (
-        "alias", "allows", "asked", "body", "charges", "deployment", "dropped", "endpoint",
+        "alias", "allows", "asked", "at_us", "body", "charges", "deployment", "dropped", "endpoint",
         "failure", "fields", "first_token_at", "from_cache", "overrides", "pool", "provider",
         "request", "stream", "unknown", "usage", "waited_s",
     )  # fmt: skip
@@ -82,6 +83,7 @@ class ModelCall:
         self.charges: list[Charge] = []
         self.from_cache = False
         self.waited_s = 0.0
+        self.at_us = 0
 
     @property
     def cost(self) -> int | None:

@@ -236,6 +236,8 @@ class Usage(Struct, kw_only=True):
 
     `cache_write_1h` is the part of `cache_write` that is kept for an hour. Those of sound and of
     images are parts of `input` and `output`. `estimated`: counted from bytes, for nobody said.
+    `tier` is the service tier that the answer had, in the vendor's word (`priority`, `flex`,
+    Anthropic's `fast`; of Google's traffic types `tiers.TRAFFIC`); empty where nobody said.
     """
 
     input: int = 0
@@ -249,6 +251,7 @@ class Usage(Struct, kw_only=True):
     image_input: int = 0
     image_output: int = 0
     estimated: bool = False
+    tier: str = ""
 
     @property
     def total(self) -> int:

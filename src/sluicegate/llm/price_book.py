@@ -61,6 +61,14 @@ COUNTED: Final = frozenset(
 )
 WORDS: Final = ("service_tier", "speed")
 """What `Tariff.at` is told: OpenAI's and Google's tiers, and Anthropic's `fast`."""
+AUTOMATIC: Final = frozenset({"openai"})
+"""Whose calls that name no tier have one that is set elsewhere, for the project (openai 3.54,
+`types/chat/completion_create_params.py`); of others it is the standard one."""
+LONGEST_ANSWER: Final = 131_072
+"""Tokens of an answer where a call sets no bound: 128 000 of OpenAI's and Anthropic's models, and
+65 536 of Google's, by their lists of models."""
+LONGER: Final = {"deepseek": 393_216}
+"""Vendors with models that write more (api-docs.deepseek.com, "Models & Pricing": 384K)."""
 COMPACT_DATE: Final = re.compile(r"(-)(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 
@@ -97,10 +105,10 @@ class PriceBook:
         if providers is None:
             providers = self._vendors[vendor] = self._bring(vendor)
         for spelled in dict.fromkeys((name, COMPACT_DATE.sub(_dashed, name))):
-            for provider in providers.values():
+            for whose, provider in providers.items():
                 for known in provider.models:
                     if known.match(spelled):
-                        return _tariff(known)
+                        return _tariff(known, whose)
         return None
 
     def _bring(self, vendor: str) -> dict[str, KnownProvider]:
@@ -133,11 +141,17 @@ def _dashed(found: re.Match[str]) -> str:
         return found[0]
 
 
-def _tariff(model: KnownModel) -> Tariff | None:
+def _tariff(model: KnownModel, vendor: str) -> Tariff | None:
     standard = [(_span(each.when), _price(each.prices)) for each in model.prices]
     if not any(_is_counted(each.prices) for each in model.prices):
         return None
-    return Tariff(standard, dict(_by_word(model)))
+    longest = LONGER.get(vendor, LONGEST_ANSWER)
+    return Tariff(
+        standard,
+        dict(_by_word(model)),
+        automatic=vendor in AUTOMATIC,
+        longest=min(longest, model.window or longest),
+    )
 
 
 def _is_counted(prices: Prices) -> bool:

@@ -69,11 +69,15 @@ class Variant(NamedTuple):
 
 
 class KnownModel(NamedTuple):
-    """A model and its names. The last of `prices` that goes counts, or else the first."""
+    """A model and its names. The last of `prices` that goes counts, or else the first.
+
+    `window`: tokens that it can hold in all, where that is known.
+    """
 
     match: Match
     prices: Sequence[Conditional]
     variants: Sequence[Variant]
+    window: int | None = None
 
 
 class KnownProvider(NamedTuple):
@@ -166,10 +170,11 @@ def _model(
     match: Match,
     prices: Prices | Sequence[Conditional],
     price_variants: Sequence[Variant] | None = None,
+    context_window: int | None = None,
     **_rest: object,
 ) -> KnownModel:
     always = [Conditional(When(), prices)] if isinstance(prices, Mapping) else prices
-    return KnownModel(match, always, price_variants or ())
+    return KnownModel(match, always, price_variants or (), context_window)
 
 
 def _prices(**rates: Decimal | Tiers | None) -> Prices:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MILLION: Final = 1_000_000
 DAY_US: Final = 86_400_000_000
+FOR_EVER_US: Final = 2**62
 
 
 class Rates:
@@ -67,14 +68,25 @@ class _Dearest:
         self.read = max(rates.input, rates.cached, rates.cache_write)
         self.hour = max(self.read, rates.cache_write_1h)
         self.media = max(rates.audio_input, rates.image_input)
-        self.written = max(rates.output, rates.reasoning)
-        self.made = max(self.written, rates.audio_output, rates.image_output)
+        # Models that draw do so unasked (Gemini's); they speak only where a call says so.
+        self.written = max(rates.output, rates.reasoning, rates.image_output)
+        self.made = max(self.written, rates.audio_output)
         if below is not None:
             self.read = max(self.read, below.read)
             self.hour = max(self.hour, below.hour)
             self.media = max(self.media, below.media)
             self.written = max(self.written, below.written)
             self.made = max(self.made, below.made)
+
+    def covers(self, other: _Dearest) -> bool:
+        """Say whether nothing is dearer by `other`."""
+        return (
+            self.read >= other.read
+            and self.hour >= other.hour
+            and self.media >= other.media
+            and self.written >= other.written
+            and self.made >= other.made
+        )
 
 
 class Price:
@@ -127,17 +139,29 @@ class Price:
     ) -> int:
         """Return what a call of so many tokens costs at most, whatever they turn out to be.
 
-        `media`: sound or images may be among them; `hour`: some may be cached for an hour.
+        `media`: it holds sound or images, or may be answered by sound; `hour`: some may be cached
+        for an hour.
         """
-        dearest = self._dearest[0]
-        for dearer in self._dearest:
-            if input_tokens > dearer.start:
-                dearest = dearer
+        dearest = self._reached(input_tokens)
         read = dearest.hour if hour else dearest.read
         wrote = dearest.written
         if media:
             read, wrote = max(read, dearest.media), dearest.made
         return self._call - (-(input_tokens * read + output_tokens * wrote) // MILLION)
+
+    def covers(self, other: Price) -> bool:
+        """Say whether no call has a higher `most` by `other`."""
+        starts = [each.start for each in (*self._dearest, *other._dearest)]
+        return self._call >= other._call and all(
+            self._reached(start + 1).covers(other._reached(start + 1)) for start in starts
+        )
+
+    def _reached(self, input_tokens: int) -> _Dearest:
+        dearest = self._dearest[0]
+        for dearer in self._dearest:
+            if input_tokens > dearer.start:
+                dearest = dearer
+        return dearest
 
 
 class Span:
@@ -146,20 +170,20 @@ class Span:
     A time of the day from 22:00 to 02:00 goes past midnight.
     """
 
-    __slots__ = ("_day_from_us", "_day_to_us", "_from_us")
+    __slots__ = ("_day_from_us", "_day_to_us", "from_us")
 
     def __init__(
         self, from_us: int = 0, day_from_us: int | None = None, day_to_us: int | None = None
     ) -> None:
         """Microseconds: since 1970, and since midnight."""
-        self._from_us = from_us
+        self.from_us = from_us
         self._day_from_us = day_from_us
         self._day_to_us = day_to_us
 
     def holds(self, now_us: int) -> bool:
         """Say whether an instant is in it."""
         first, last = self._day_from_us, self._day_to_us
-        if now_us < self._from_us:
+        if now_us < self.from_us:
             return False
         if first is None or last is None:
             return True
@@ -170,18 +194,31 @@ class Span:
 
 
 class Tariff:
-    """The prices of one model: the last one whose span holds goes, or else the first."""
+    """The prices of one model: the last one whose span holds goes, or else the first.
 
-    __slots__ = ("_by_tier", "_standard")
+    `longest` is how many tokens its answers have at most, where that is known.
+    """
+
+    __slots__ = ("_automatic", "_by_tier", "_may", "_standard", "longest")
 
     def __init__(
         self,
         standard: Sequence[tuple[Span, Price]],
         by_tier: Mapping[str, Sequence[tuple[Span, Price]]] | None = None,
+        *,
+        automatic: bool = False,
+        longest: int | None = None,
     ) -> None:
-        """There is one standard price at least. `by_tier`: those of service tiers, by name."""
+        """There is one standard price at least. `by_tier`: those of service tiers, by name.
+
+        `automatic`: where a call names none of them, the vendor may choose any. Tiers and times of
+        the day do not come together.
+        """
         self._standard = list(standard)
         self._by_tier = {tier: list(prices) for tier, prices in (by_tier or {}).items()}
+        self._automatic = automatic
+        self._may: dict[str, tuple[int, int, list[Price]]] = {}
+        self.longest = longest
 
     def at(self, now_us: int, tier: str = "") -> Price:
         """Return what goes at an instant, UTC microseconds since 1970.
@@ -189,11 +226,59 @@ class Tariff:
         `tier` is the vendor's own word (`priority`, `flex`, `fast`); others are the standard one.
         """
         prices = self._by_tier.get(tier, self._standard) if tier else self._standard
-        if len(prices) > 1:
-            for span, price in reversed(prices):
-                if span.holds(now_us):
-                    return price
-        return prices[0][1]
+        return _going(prices, now_us)
+
+    def most(
+        self,
+        now_us: int,
+        tier: str,
+        input_tokens: int,
+        output_tokens: int,
+        *,
+        media: bool = True,
+        hour: bool = True,
+    ) -> int:
+        """Return what a call costs at most (see `Price.most`) by any price that it may get.
+
+        Whoever asks for a tier may get the standard one, and by an `automatic` tariff whoever asks
+        for none may get any.
+        """
+        if not self._by_tier:
+            price = _going(self._standard, now_us)
+            return price.most(input_tokens, output_tokens, media=media, hour=hour)
+        most = 0
+        for price in self._got(now_us, tier):
+            most = max(most, price.most(input_tokens, output_tokens, media=media, hour=hour))
+        return most
+
+    def _got(self, now_us: int, tier: str) -> list[Price]:
+        """Return the prices that a call may get, without those that others cover."""
+        named = tier if tier in self._by_tier else ""
+        since_us, until_us, got = self._may.get(named, (0, 0, []))
+        if since_us <= now_us < until_us:
+            return got
+        lists = [self._standard]
+        if named:
+            lists.append(self._by_tier[named])
+        elif self._automatic:
+            lists += self._by_tier.values()
+        got = []
+        for price in (_going(prices, now_us) for prices in lists):
+            if not any(each.covers(price) for each in got):
+                got = [*(each for each in got if not price.covers(each)), price]
+        starts = {span.from_us for prices in lists for span, _ in prices}
+        since_us = max((start for start in starts if start <= now_us), default=0)
+        until_us = min((start for start in starts if start > now_us), default=FOR_EVER_US)
+        self._may[named] = (since_us, until_us, got)
+        return got
+
+
+def _going(prices: Sequence[tuple[Span, Price]], now_us: int) -> Price:
+    if len(prices) > 1:
+        for span, price in reversed(prices):
+            if span.holds(now_us):
+                return price
+    return prices[0][1]
 
 
 def configured(config: PriceConfig) -> Tariff:

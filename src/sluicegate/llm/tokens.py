@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sluicegate.llm.effort import BUDGETS as EFFORTS
 from sluicegate.llm.enclosed import enclosed
 
 if TYPE_CHECKING:
     from msgspec import Raw
 
     from sluicegate.llm.canonical import Usage
+    from sluicegate.llm.enclosed import Enclosed
 
 START_BYTES: Final = 3.0
 LEAST_BYTES: Final = 1.0
@@ -40,6 +42,9 @@ TOOLS_MOST: Final = 2048
 """Tokens that a provider adds where there are tools: up to 530, and about 950 for those of its own
 that edit and run (Anthropic, "Tool use", pricing)."""
 MOST_MODELS: Final = 1024
+MOST_NUMBER: Final = 2**31
+"""Of what a call says: more is more than any model writes."""
+BUDGET_MOST: Final = max(budget for _, budget in EFFORTS)
 
 CAPS: Final[dict[str, tuple[str, ...]]] = {
     "openai_chat": ("max_completion_tokens", "max_tokens"),
@@ -60,6 +65,18 @@ TIMES: Final[dict[str, tuple[str, ...]]] = {
     "openai_completions": ("n", "best_of"),
     "gemini_generate": ("candidateCount", "candidate_count"),
 }
+THOUGHTS: Final = frozenset(
+    {"reasoning_effort", "reasoning", "thinking", "generationConfig", "generation_config"}
+)
+"""Fields that may ask for reasoning, of dialects that are translated."""
+BUDGETS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "openai_chat": (("thinking",), ("budget_tokens",)),
+    "cohere_chat": (("thinking",), ("token_budget",)),
+    "gemini_generate": (
+        ("thinkingConfig", "thinking_config"), ("thinkingBudget", "thinking_budget"),
+    ),
+}  # fmt: skip
+"""Where a call says how many tokens may be reasoning."""
 SILENT: Final = frozenset({"openai_embeddings", "anthropic_count_tokens", "gemini_count_tokens"})
 """Answers without tokens."""
 
@@ -86,14 +103,17 @@ class Estimator:
         self._models: dict[str, _Learned] = {}
         self._unknown = _Learned()
 
-    def input_tokens(self, model: str, body: bytes, *, most: bool) -> int:
+    def input_tokens(
+        self, model: str, body: bytes, *, most: bool, media: Enclosed | None = None
+    ) -> int:
         """Return how many tokens a call's body is: likely, or `most`.
 
         `most` is a bound for what is in the body: a token is a byte at least, and for media see
         `enclosed`. What a provider adds from elsewhere is in no body: conversations that it keeps
-        (`previous_response_id`), results of its own tools.
+        (`previous_response_id`), results of its own tools. `media`: what was found in it before.
         """
-        media = enclosed(body)
+        if media is None:
+            media = enclosed(body)
         text = len(body) - media.encoded_bytes
         if most:
             return text + media.most_tokens + (TOOLS_MOST if media.tools else 0)
@@ -143,35 +163,82 @@ def _nearer(before: float, size: int, tokens: int) -> float:
 
 
 def output_cap(dialect: str, fields: Mapping[str, Raw]) -> int | None:
-    """Return how many tokens a call lets its answers have, all choices together; None: no cap.
+    """Return how many tokens a call lets its answers have, all choices together; None: no cap."""
+    cap = answer_cap(dialect, fields)
+    return None if cap is None else cap * answers(dialect, fields)
+
+
+def answer_cap(dialect: str, fields: Mapping[str, Raw]) -> int | None:
+    """Return how many tokens a call lets each of its answers have; None: no cap.
 
     What is no number counts as not given: the dialect's reader or the provider refuses it.
     """
     if dialect in SILENT:
         return 0
-    within = fields
-    if dialect in WITHIN:
-        within = {}
-        for name in WITHIN[dialect]:
-            if name in fields:
-                within = _fields(fields[name])
-    caps = [_number(within, name) for name in CAPS.get(dialect, ())]
-    cap = max((one for one in caps if one is not None), default=None)
-    if cap is None:
-        return None
-    times = [_number(within, name) or 1 for name in TIMES.get(dialect, ())]
-    return cap * max(times, default=1) * _prompts(dialect, fields)
+    within = _within(dialect, fields)
+    caps = [_number(within, name) or 0 for name in CAPS.get(dialect, ())]
+    return max(caps, default=0) or None
+
+
+def answers(dialect: str, fields: Mapping[str, Raw]) -> int:
+    """Return how many answers a call asks for: each may be as long as its cap says."""
+    names = TIMES.get(dialect)
+    if names is None:
+        return 1
+    within = _within(dialect, fields)
+    times = 1
+    for name in names:
+        if name in within:
+            times = max(times, _number(within, name) or 1)
+    return times * _prompts(dialect, fields)
+
+
+def reasoning_most(dialect: str, fields: Mapping[str, Raw]) -> int:
+    """Return how many tokens of reasoning a translation may add to a call's cap; 0 for none.
+
+    It does so where the cap is below the budget, for vendors that want it above (Anthropic's
+    models).
+    """
+    if THOUGHTS.isdisjoint(fields):
+        return 0
+    budget = BUDGET_MOST
+    holders, names = BUDGETS.get(dialect, ((), ()))
+    within = _within(dialect, fields)
+    for holder in holders:
+        if holder in within:
+            said = _fields(within[holder])
+            budget = max(budget, *(_number(said, name) or 0 for name in names))
+    return budget
+
+
+def _within(dialect: str, fields: Mapping[str, Raw]) -> Mapping[str, Raw]:
+    """Return what a call's caps stand in.
+
+    Where that is there in two spellings nobody knows which one counts: then it is what either says,
+    and the larger of two numbers.
+    """
+    if dialect not in WITHIN:
+        return fields
+    within: dict[str, Raw] = {}
+    for name in WITHIN[dialect]:
+        for member, said in _fields(fields[name]).items() if name in fields else ():
+            if (_number(within, member) or 0) <= (_number({member: said}, member) or 0):
+                within[member] = said
+    return within
 
 
 def _number(fields: Mapping[str, Raw], name: str) -> int | None:
-    """Return a number from 1 up; None for all else, such as -1 for as much as there is room."""
+    """Return a number from 1 up; None for all else, such as -1 for as much as there is room.
+
+    Providers take `8192.0` and `"8192"` for one too (the JSON form of protocol buffers; pydantic).
+    """
     if name not in fields:
         return None
     try:
-        value = msgspec.json.decode(fields[name], type=int)
+        value = msgspec.json.decode(fields[name], type=int, strict=False)
     except ValueError:
         return None
-    return value if value > 0 else None
+    return min(value, MOST_NUMBER) if value > 0 else None
 
 
 def _fields(raw: Raw) -> dict[str, Raw]:
@@ -190,3 +257,17 @@ def _prompts(dialect: str, fields: Mapping[str, Raw]) -> int:
     except (ValueError, RecursionError):
         return 1
     return max(1, len(prompts))
+
+
+def goes_on_unseen(dialect: str, fields: Mapping[str, Raw]) -> bool:
+    """Whether a call is done in the background: its answer comes before anything was used.
+
+    That is `background` of Responses (openai 3.54, types/responses/response_create_params.py).
+    """
+    raw = fields.get("background") if dialect == "openai_responses" else None
+    if raw is None:
+        return False
+    try:
+        return msgspec.json.decode(raw, type=bool, strict=False)
+    except ValueError:
+        return False

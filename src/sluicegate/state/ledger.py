@@ -10,13 +10,17 @@ by one server, since a reservation, its settlement and its line must be one step
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from sluicegate.state.contract import Group
+
+
+Where = Mapping[str, str | None]
+"""Fields of entries, and the values that they must have; None: there is none."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -98,18 +102,19 @@ class Ledger(Protocol):
 
     async def seed(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Begin the counts of a budget: of each limit what the store has of its period.
 
-        What waits here and what is reserved is added. False where that cannot be exact: lines were
+        What waits here and what is reserved is added: lines that name the budget, and entries that
+        agree with `where` though they do not, being older than it. False where that cannot be exact: lines were
         moved since `version` or are being moved, or another period has begun. Where there are
         counts already they stay, and it is True.
         """
 
     async def put(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Do as `seed`, whatever counts there are: repair them."""
 
@@ -121,6 +126,9 @@ class Ledger(Protocol):
 
     async def counts(self) -> list[Spent]:
         """Return the counts of all budgets."""
+
+    async def forget(self, places: Collection[str]) -> None:
+        """Drop the counts of all budgets at some places: whoever needs them has them brought."""
 
     async def pending(self) -> list[Line]:
         """Return all lines that wait, and leave them."""

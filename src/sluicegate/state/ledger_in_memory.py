@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,6 +15,7 @@ from sluicegate.state.memory_ledger import SEPARATOR, name_of
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
+    from sluicegate.state.ledger import Where
     from sluicegate.state.memory_ledger import MemoryLedger, Spends
 
 MOVER_US: Final = 5_000_000
@@ -90,21 +91,21 @@ class LedgerInMemory:
 
     async def seed(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Begin the counts of a budget that has none."""
         known = self._kept.counts_of(Ask(group, subject, 0))
         if None not in known:
             return True
-        return self._begin(Ask(group, subject, 0), spent, starts_us, version, known)
+        return self._begin(Ask(group, subject, 0), spent, starts_us, version, known, where)
 
     async def put(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Begin the counts of a budget, whatever it has."""
         known: list[Counts | None] = [None] * len(group.limits)
-        return self._begin(Ask(group, subject, 0), spent, starts_us, version, known)
+        return self._begin(Ask(group, subject, 0), spent, starts_us, version, known, where)
 
     async def sweep(self, most: int) -> int:
         """Charge reservations that nobody keeps any more."""
@@ -119,6 +120,12 @@ class LedgerInMemory:
                 start_us, spent, held = cast("tuple[int, int, int]", counts)
                 found.append(Spent(place, subject, label, start_us, spent, held))
         return found
+
+    async def forget(self, places: Collection[str]) -> None:
+        """Drop the counts of all budgets at some places."""
+        for name, budget in list(self._kept.budgets.items()):
+            if name.partition(SEPARATOR)[0] in places:
+                budget.drop()
 
     async def pending(self) -> list[Line]:
         """Return all lines that wait, and totals as lines of their minute."""
@@ -135,7 +142,7 @@ class LedgerInMemory:
 
     def _begin(
         self, ask: Ask, spent: Sequence[int], starts_us: Sequence[int], version: int,
-        known: Sequence[Counts | None],
+        known: Sequence[Counts | None], where: Where | None,
     ) -> bool:  # fmt: skip
         """Keep counts where none are known; False where they cannot be exact."""
         now_us = self._clock.wall_us()
@@ -147,7 +154,11 @@ class LedgerInMemory:
                 return False  # it is another period now
         name = name_of(ask)
         waiting = chain(self._kept.lines.values(), self._totals())
-        lines = [(each.at_us, each.cost or 0) for each in waiting if name in each.budgets]
+        lines = [
+            (each.at_us or admitted_us, each.cost)
+            for each in waiting
+            if each.cost and (admitted_us := _admitted_us(each, name, where)) is not None
+        ]
         held = [
             (each.admitted_us, max(0, cost))
             for each in self._kept.open.values()
@@ -165,6 +176,24 @@ class LedgerInMemory:
 def _since(start_us: int, costs: Sequence[tuple[int, int]]) -> int:
     """Add up what was admitted from `start_us` on."""
     return sum(cost for at_us, cost in costs if at_us >= start_us)
+
+
+def _admitted_us(line: Line, name: str, where: Where | None) -> int | None:
+    """Return when a line was admitted by what its entry says, None where it is not a budget's.
+
+    It is where it names it, or agrees with `where`.
+    """
+    if name in line.budgets:
+        return line.at_us
+    if where is None or any(
+        value is not None and value.encode("utf-8", "surrogateescape") not in line.entry
+        for value in where.values()
+    ):
+        return None  # most are seen to be others' without being read
+    entry = msgspec.msgpack.decode(line.entry, type=Entry)
+    if any(getattr(entry, field) != value for field, value in where.items()):
+        return None
+    return entry.at_us
 
 
 def _number(item_id: str) -> int:

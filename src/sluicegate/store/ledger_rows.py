@@ -6,7 +6,6 @@ would stand in the way of all that wait behind it, so what does not fit is made 
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import astuple
@@ -30,9 +29,9 @@ FLAGS: Final = frozenset({"estimated", "unsettled", "from_cache", "stream"})
 TEXTS: Final = tuple(name for name in FIELDS if isinstance(ledger.c[name].type, String))
 WIDE: Final = frozenset({"at_us", "cost"})
 """Numbers that are often more than four bytes."""
-texts_of: Final = itemgetter(*map(FIELDS.index, TEXTS))
-numbers_of: Final = itemgetter(
-    *(at for at, name in enumerate(FIELDS) if name not in FLAGS | WIDE and name not in TEXTS)
+TEXT_PLACES: Final = tuple(at for at, name in enumerate(FIELDS) if name in TEXTS)
+NUMBER_PLACES: Final = tuple(
+    at for at, name in enumerate(FIELDS) if name not in FLAGS | WIDE and name not in TEXTS
 )
 
 
@@ -46,8 +45,8 @@ def row_of(entry: Entry) -> tuple[Any, ...]:
 
 def _fits(entry: Entry, values: tuple[Any, ...]) -> bool:
     """Say whether nothing has to be made to fit, as of nearly all: one look for many fields."""
-    said = "".join(filter(None, texts_of(values)))
-    numbers = numbers_of(values)
+    said = "".join([values[at] or "" for at in TEXT_PLACES])
+    numbers = [values[at] for at in NUMBER_PLACES]
     return (
         said.isascii() and "\0" not in said and len(said) <= LONGEST
         and min(numbers) >= 0 and max(numbers) <= LARGEST

@@ -48,6 +48,20 @@ def test_calls_are_let_through_until_the_budget_is_spent() -> None:
     asyncio.run(work())
 
 
+def test_what_never_fits_is_told_how_much_it_may_cost() -> None:
+    async def work() -> None:
+        world = BudgetWorld()
+        policy = world.budget(allow=["0.0000001/day"])
+        asked = world.asked()
+        assert await world.call(policy, 0, asked) == 429
+        assert sink(asked).problem()["detail"] == (
+            "the limit of 0.0000001 USD/day never holds what this request costs, up to "
+            "0.00000015 USD: bound its answer, as with `max_tokens`, or ask for less"
+        )
+
+    asyncio.run(work())
+
+
 def test_at_once_no_more_are_let_through_than_it_has_room_for() -> None:
     async def work() -> None:
         world = BudgetWorld()
@@ -308,3 +322,29 @@ def test_a_consumers_own_budget_must_fit() -> None:
     ):
         with pytest.raises(FieldFault, match=said):
             config.check_own(own)
+
+
+def test_a_budget_in_shadow_refuses_nobody_whatever_the_price() -> None:
+    async def work() -> None:
+        world = BudgetWorld()
+        policy = world.budget(allow=["1/day"], shadow=True)
+        assert await world.call(policy, None, world.asked(known=False)) == 200
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(("shadow", "status"), [(False, 429), (True, 200)])
+def test_no_number_that_a_caller_may_write_is_too_large_to_be_reserved(
+    *, shadow: bool, status: int
+) -> None:
+    async def work() -> None:
+        world = BudgetWorld()
+        policy = world.budget(allow=["1/day"], shadow=shadow)
+        asked = world.asked()
+        assert asked.call is not None
+        huge = msgspec.Raw(b"1" + b"0" * 30)
+        asked.call.fields = {"max_tokens": huge, "n": huge}
+        assert await world.call(policy, 7, asked) == status
+        assert world.counts == [(7 if shadow else 0, 0)]
+
+    asyncio.run(work())

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Raw
 
-from sluicegate.errors import UPSTREAM_UNREACHABLE
+from sluicegate.errors import UPSTREAM_UNREACHABLE, Refused
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
-from sluicegate.journey.limit.cost import BytesCost, HeaderCost
+from sluicegate.journey.limit.cost import BytesCost, HeaderCost, UsdCost
+from sluicegate.journey.limit.forecast import Forecast
+from sluicegate.llm.call import ModelCall
+from sluicegate.llm.endpoint import endpoint_of
+from sluicegate.llm.tokens import Estimator
 from support.exchanges import body, exchange
 
 
@@ -72,3 +77,28 @@ def test_several_rules_read_the_same_header() -> None:
     assert [reading.actual(asked) for reading in readings] == [12, 12]
     assert asked.response is not None
     assert asked.response.headers.get(b"x-tokens") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "refused"),
+    [
+        ("POST", "/proxy/vendor/v1/batches", "as it is"),
+        ("GET", "/proxy/vendor/v1/models", ""),
+        ("POST", "/v1/responses", "background"),
+    ],
+)
+@pytest.mark.parametrize(("hard", "refuses"), [(True, True), (True, False), (False, True)])
+def test_a_hard_budget_refuses_what_nobody_counts(
+    method: str, path: str, refused: str, *, hard: bool, refuses: bool
+) -> None:
+    asked = exchange(method)
+    endpoint = endpoint_of(path, None, Headers(), method)
+    assert endpoint is not None
+    asked.call = ModelCall(endpoint, "fast")
+    asked.call.fields = {"background": Raw(b"true")}
+    cost = UsdCost(Forecast(Estimator()), None, hard=hard, refuses=refuses)
+    if refused and hard and refuses:
+        with pytest.raises(Refused, match=refused):
+            cost.reserve(asked)
+    else:
+        assert cost.reserve(asked) == 0

@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from sluicegate.errors import StateAway, StoreAway
 from sluicegate.journey.record import books as module
 from sluicegate.journey.record.books import Books
-from sluicegate.llm.call import Charge
+from sluicegate.llm.call import Charge, ModelCall
 from sluicegate.llm.canonical import Usage
+from sluicegate.llm.endpoint import Endpoint
 from sluicegate.llm.failure import Failure
 from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer
@@ -102,6 +104,20 @@ def test_a_failure_is_told_and_who_was_refused_before_anybody_was_asked_has_no_l
         assert [(line.failure, line.status, line.cost) for line in world.lines] == [
             ("overloaded", 499, 0)
         ]
+
+    asyncio.run(work())
+
+
+def test_what_passes_natively_has_a_line_that_does_not_say_it_was_for_nothing() -> None:
+    async def work() -> None:
+        world = BudgetWorld()
+        passed = ended(world)
+        passed.call = ModelCall(Endpoint("native", "openai_chat"), "proxy/vendor")
+        passed.respond(200, [], b"answer")
+        world.books.over(passed)
+        world.clock.advance(1)
+        await turns()
+        assert [(line.asked, line.cost) for line in world.lines] == [("proxy/vendor", None)]
 
     asyncio.run(work())
 
@@ -255,5 +271,24 @@ def test_the_draft_of_a_call_stands_for_it_if_its_process_is_killed() -> None:
         [line] = world.lines
         assert (line.cost, line.unsettled, line.consumer) == (100_000_000, True, "ann")
         assert world.counts == [(100_000_000, 0)]
+
+    asyncio.run(work())
+
+
+def test_a_state_that_is_away_is_told_of_once() -> None:
+    async def work() -> None:
+        world, state = flaky()
+        with capture_logs() as logs:
+            for _ in range(2):
+                state.away = True
+                world.books.over(ended(world))
+                for _ in range(20):
+                    world.clock.advance(module.AGAIN_S)
+                    await turns()
+                state.away = False
+                world.clock.advance(module.AGAIN_S)
+                await turns()
+        assert [each["log_level"] for each in logs] == ["warning"] * 2
+        assert len(world.lines) == 2
 
     asyncio.run(work())

@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from sluicegate.llm.call import ModelCall
+from sluicegate.llm.canonical import Usage
+from sluicegate.llm.endpoint import Endpoint
+from sluicegate.llm.failure import CallError
 from sluicegate.upstream.models.deployment import (
     AT_ONCE,
     FAILING,
@@ -187,6 +193,66 @@ def test_failures_look_slow_and_calls_under_way_are_counted() -> None:
         assert deployment.latency.at(world.clock.monotonic()) == 30.0
 
     play(work)
+
+
+# --- prices ----------
+
+
+def priced(kind: str, model: str, **config: Any) -> tuple[ModelWorld, Deployment]:
+    world = ModelWorld()
+    made = only(world, config={"deployments": [{"provider": "a", "model": model, **config}]})
+    made.link.config = cast("Any", SimpleNamespace(kind=kind))
+    return world, made
+
+
+def cost(made: Deployment, call: ModelCall) -> int:
+    tariff = made.tariff("chat")
+    assert tariff is not None
+    return tariff.at(made.admitted_us(call)).cost(Usage(input=1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "edge", "before", "after"),
+    [
+        ("deepseek", "deepseek-v4-pro", datetime(2026, 11, 22, 1, tzinfo=UTC), 0.66, 1.32),
+        ("gemini", "gemini-3.8-flash-tts", datetime(2027, 1, 1, tzinfo=UTC), 0.5, 1),
+    ],
+)
+def test_a_call_is_charged_by_the_prices_of_its_admission(
+    kind: str, model: str, edge: datetime, before: float, after: float
+) -> None:
+    """Across an hour, a day, a month and a year: what was reserved is what it is settled by."""
+    world, made = priced(kind, model)
+    world.clock.advance(edge.timestamp() - world.clock.wall_us() / 1e6 - 1)
+    call = ModelCall(Endpoint("call", "openai_chat"), "chat")
+    assert cost(made, call) == before * 10**9
+    world.clock.advance(3)
+    assert cost(made, call) == before * 10**9
+    assert cost(made, ModelCall(Endpoint("call", "openai_chat"), "chat")) == after * 10**9
+
+
+def test_what_is_configured_goes_before_what_is_known() -> None:
+    price = {"input": "0.07", "output": 0}
+    _, made = priced("deepseek", "deepseek-v4-pro", price=price)
+    assert cost(made, ModelCall(Endpoint("call", "openai_chat"), "chat")) == 70_000_000
+
+
+def test_a_model_that_nobody_knows_has_no_prices() -> None:
+    assert priced("deepseek", "nobodys")[1].tariff("chat") is None
+
+
+def test_a_dialect_that_a_provider_does_not_speak_is_none() -> None:
+    def refuse(_model: str, caller: str, own: str | None) -> str:
+        if own is None:
+            raise CallError(failure("unsupported"))
+        return f"{own}, not {caller}"
+
+    _, made = priced("openai", "gpt-5")
+    made.link.dialect_for = refuse  # type: ignore[method-assign]
+    assert made.speaks("chat", "openai_chat") == ""
+    _, made = priced("openai", "gpt-5", dialect="openai_responses")
+    made.link.dialect_for = refuse  # type: ignore[method-assign]
+    assert made.speaks("chat", "openai_chat") == "openai_responses, not openai_chat"
 
 
 def test_without_limits_everybody_is_admitted() -> None:

@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sluicegate.errors import UNAVAILABLE, UPSTREAM_UNREACHABLE, Refused
+from sluicegate.errors import FORBIDDEN, UNAVAILABLE, UPSTREAM_UNREACHABLE, Refused
+from sluicegate.llm.tokens import goes_on_unseen
 from sluicegate.state.contract import EXACT
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.forecast import Forecast
+    from sluicegate.llm.call import ModelCall
 
 LEAST: Final = 1
 """Charged before a cost is known, unless told otherwise: nobody passes where nothing is left."""
+NATIVE: Final = "native"
+FREE: Final = ("GET", "HEAD")
+UNMETERED: Final = "a hard budget cannot count what passes to a provider as it is"
+UNSEEN: Final = "a hard budget cannot count what is done in the background: leave `background`"
 MOST: Final = EXACT + 1
 """More than any limit holds; what callers say of their answers may be any number."""
 
@@ -177,9 +183,16 @@ class UsdCost:
         self._refuses = refuses
 
     def reserve(self, exchange: Exchange) -> int:
-        """Charge what is configured, expected or possible. Raises Refused: 503 without a price."""
+        """Charge what is configured, expected or possible.
+
+        Raises Refused: 503 without a price, 403 for what nobody counts.
+        """
         call = exchange.call
-        if call is None or not call.body:
+        if call is None:
+            return 0
+        if self._hard and self._refuses:
+            _check_counted(exchange, call)
+        if not call.body:
             return 0
         if self._reserve is not None and not self._hard:
             return self._reserve
@@ -196,6 +209,14 @@ class UsdCost:
     def watch(self, exchange: Exchange, heard: Heard) -> Reading:  # noqa: ARG002 - it counts by itself
         """Watch nothing: dispatch notes what was spent."""
         return USD
+
+
+def _check_counted(exchange: Exchange, call: ModelCall) -> None:
+    """Look whether anybody will know what a call cost. Raises Refused."""
+    if call.endpoint.operation == NATIVE and exchange.request.method not in FREE:
+        raise Refused(FORBIDDEN, UNMETERED)
+    if goes_on_unseen(call.endpoint.dialect, call.fields):
+        raise Refused(FORBIDDEN, UNSEEN)
 
 
 class _Tokens:

@@ -235,7 +235,7 @@ class Limiter:
                     continue
                 violated.append(name)
                 if outcome.retry_after_us == NEVER:
-                    never = _too_much(text, wish.ask)
+                    never = never or _too_much(text, wish.ask)
                 elif outcome.retry_after_us > wait_us or not first:
                     wait_us, first = outcome.retry_after_us, text
         members = {"violated-policies": violated}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock, Timer
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.settlement import Settlement
+    from sluicegate.llm.call import ModelCall
     from sluicegate.metrics import Metrics
     from sluicegate.model.ledger import BudgetWanted
     from sluicegate.state.contract import LimitState
@@ -82,6 +83,7 @@ class Books:
         self._tellers: WeakSet[Teller] = WeakSet()
         self._timer: Timer | None = None
         self._again: Timer | None = None
+        self._away = False
         self._log = structlog.get_logger()
         self._lost = metrics.family(
             "sluicegate_ledger_lost_total",
@@ -131,7 +133,7 @@ class Books:
         if call is None:
             return
         exchange.settlement = None
-        cost = call.cost
+        cost = _cost(call)
         line = b""
         if call.charges or call.from_cache or exchange.attempts:
             ticket = self._ticket() if settlement is None else settlement.ticket
@@ -209,7 +211,7 @@ class Books:
         if call is None:
             return entry
         entry.provider, entry.deployment = call.provider, call.deployment
-        entry.cost = call.cost
+        entry.cost = _cost(call)
         entry.from_cache = call.from_cache
         if call.failure is not None:
             entry.failure = call.failure.kind
@@ -253,6 +255,7 @@ class Books:
         try:
             for at in range(0, len(lines), MOST_TOGETHER):
                 await self._state.append(lines[at : at + MOST_TOGETHER])
+            self._away = False
         except StateAway:
             self._lines = self._kept([*lines, *self._lines])
             self._try_again(len(lines))
@@ -262,6 +265,7 @@ class Books:
             await settlement.keeper.settle(
                 settlement.asks, settlement.ticket, settlement.costs, line, cost
             )
+            self._away = False
         except StateAway:
             if settlement.keeper is self._state:
                 self._unsettled = self._kept([*self._unsettled, (settlement, line, cost)])
@@ -278,7 +282,9 @@ class Books:
     def _try_again(self, lines: int) -> None:
         self._late.value += lines
         if self._again is None:
-            self._log.warning("the ledger waits: the state is away", lines=lines)
+            if not self._away:
+                self._log.warning("the ledger waits: the state is away", lines=lines)
+            self._away = True
             self._again = self._clock.after(AGAIN_S, self._retry)
 
     def _retry(self) -> None:
@@ -297,3 +303,8 @@ class Books:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _cost(call: ModelCall) -> int | None:
+    """Return what a call cost; None where nobody knows, as of what passes natively."""
+    return None if call.endpoint.operation == "native" else call.cost

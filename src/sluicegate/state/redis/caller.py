@@ -53,12 +53,14 @@ class Nodes(Protocol):
 class Caller:
     """Makes calls, and counts how they went."""
 
-    __slots__ = ("_asking", "counts", "nodes")
+    __slots__ = ("_asking", "_bringing", "brought", "counts", "nodes")
 
     def __init__(self, nodes: Nodes, counts: CallCounts) -> None:
-        """Call the servers of `nodes`."""
+        """Call the servers of `nodes`. `brought`: how often a server did not have a script."""
         self.nodes = nodes
         self.counts = counts
+        self.brought = 0
+        self._bringing: dict[bytes, Connection] = {}
         self._asking = command("ASKING")
 
     def begin(
@@ -113,6 +115,14 @@ class Caller:
         connection, answer = self.begin(tag, written, lingers=lingers)
         return await self.finish(connection, answer, written, script, tells=tells)
 
+    async def bring(self, tag: bytes, script: Script) -> None:
+        """Have who keeps `tag` know a script before it is called. Raises StateAway.
+
+        Where that is forbidden, whoever calls it brings it.
+        """
+        _, answer = self.begin(tag, command("SCRIPT", "LOAD", script.source))
+        await answer
+
     async def follow(
         self,
         connection: Connection,
@@ -130,8 +140,15 @@ class Caller:
         """
         asking, reply, trouble = False, error, Trouble(error)
         for _ in range(MOST_STEPS):
+            brings = False
             if trouble.word == "NOSCRIPT":
-                written = with_source(written, script)
+                # One call brings it. Others that were under way go behind that, and find it: all
+                # of them would be megabytes, and late.
+                brings = self._bringing.get(script.sha) is not connection
+                if brings:
+                    self._bringing[script.sha] = connection
+                    self.brought += 1
+                    written = with_source(written, script)
             else:
                 other = self.nodes.failed(connection, trouble)
                 if other is None:
@@ -144,6 +161,9 @@ class Caller:
             except StateAway:
                 self.counts.late += 1
                 raise
+            finally:
+                if brings and self._bringing.get(script.sha) is connection:
+                    del self._bringing[script.sha]
             if not isinstance(reply, hiredis.ReplyError):
                 if tells and self.counts.refusing:
                     self.counts.accepted(connection.name)

@@ -8,7 +8,8 @@ Nothing of it has a life but the leases: the state keeps it until the store has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -32,7 +33,7 @@ from sluicegate.state.redis.scripts import script
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.settings import State
-    from sluicegate.state.ledger import Ledger
+    from sluicegate.state.ledger import Ledger, Where
     from sluicegate.state.redis.scripts import Script
 
 TIMEOUT_S: Final = 1.0
@@ -42,7 +43,13 @@ PAGE: Final = 1000
 SOME: Final = 100
 """Reservations to be swept: about 5 ms of the server's time."""
 NAME: Final = "sluicegate-ledger"
-SCRIPTS: Final = ("read", "moved", "told", "seed", "sweep", "counts", "pending", "totals")
+SCRIPTS: Final = (
+    "read", "moved", "told", "seed", "sweep", "counts", "pending", "totals", "forget",
+)  # fmt: skip
+OF_CALLS: Final = ("take", "settle", "append", "refresh")
+"""Scripts that workers call while requests wait: a server takes some 10 ms to learn one."""
+FIELDS: Final = {name: place for place, name in enumerate(Entry.__struct_fields__, 1)}
+"""Where fields stand in the msgpack of an entry, as Lua counts."""
 
 
 class RedisLedger:
@@ -64,6 +71,7 @@ class RedisLedger:
         self._caller = Caller(self._nodes, counts)
         self._commands = Commands(settings.namespace, script("take"))
         self._scripts = {name: script(f"ledger_{name}") for name in SCRIPTS}
+        self._of_calls = [script(name) for name in OF_CALLS]
         self._base = f"{settings.namespace}:{{{LEDGER}}}".encode()
         self._most_lines = most_lines
         outcomes = metrics.family(
@@ -77,6 +85,7 @@ class RedisLedger:
     async def start(self) -> None:
         """Connect; returns once that was tried."""
         await self._nodes.start()
+        await self._teach()
 
     def close(self) -> None:
         """Let go of timers and connections."""
@@ -84,7 +93,10 @@ class RedisLedger:
 
     async def read(self, mover: str, most: int) -> Batch | None:
         """Return what waits, to be moved by `mover`; None while another one moves."""
+        known = self._caller.brought
         reply = await self._call("read", bulk(mover.encode()), number(most))
+        if self._caller.brought != known:
+            await self._teach()  # it is another server, or was started again
         if reply == 0:
             return None
         batch = Batch([], [], reply[1])
@@ -114,17 +126,19 @@ class RedisLedger:
 
     async def seed(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Begin the counts of a budget that has none."""
-        return await self._begin(group, subject, spent, starts_us, version, repairs=False)
+        told = self._prepare(group, subject, version, where, repairs=False)
+        return await self._begin(told, spent, starts_us)
 
     async def put(
         self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int,
+        version: int, where: Where | None = None,
     ) -> bool:  # fmt: skip
         """Begin the counts of a budget, whatever it has."""
-        return await self._begin(group, subject, spent, starts_us, version, repairs=True)
+        told = self._prepare(group, subject, version, where, repairs=True)
+        return await self._begin(told, spent, starts_us)
 
     async def sweep(self, most: int) -> int:
         """Charge reservations that nobody keeps any more."""
@@ -147,6 +161,19 @@ class RedisLedger:
                 found[budget] = read_counts(budget, value)
             if cursor == b"0":
                 return [each for counts in found.values() for each in counts]
+
+    async def forget(self, places: Collection[str]) -> None:
+        """Drop the counts of all budgets at some places."""
+        if not places:
+            return
+        named = [bulk(place.encode("utf-8", "surrogateescape")) for place in places]
+        for first in range(0, len(named), PAGE):
+            cursor = b"0"
+            while True:
+                some = named[first : first + PAGE]
+                cursor = await self._call("forget", bulk(cursor), *some)
+                if cursor == b"0":
+                    break
 
     async def pending(self) -> list[Line]:
         """Return all lines that wait, and totals as lines of their minute."""
@@ -173,23 +200,34 @@ class RedisLedger:
                     break
         return list(found.values())
 
-    async def _begin(
-        self, group: Group, subject: str, spent: Sequence[int], starts_us: Sequence[int],
-        version: int, *, repairs: bool,
-    ) -> bool:  # fmt: skip
-        """Go through the lines page by page; False once it cannot be exact."""
+    def _prepare(
+        self, group: Group, subject: str, version: int, where: Where | None, *, repairs: bool
+    ) -> tuple[bytes, list[bytes], bytes]:
+        """Return the key of counts, and what stands before and behind the place in the lines."""
         prepared = self._commands.of(group)
-        key = prepared.key_of(subject)
         told = [prepared.spec, number(version), number(repairs)]
+        return prepared.key_of(subject), told, bulk(_wanted(where))
+
+    async def _begin(
+        self, told: tuple[bytes, list[bytes], bytes], spent: Sequence[int], starts_us: Sequence[int]
+    ) -> bool:
+        """Go through the lines page by page; False once it cannot be exact."""
+        key, before, wanted = told
         sums, after = list(spent), b"-"
         while True:
-            arguments = [*told, bulk(after)]
+            arguments = [*before, bulk(after), wanted]
             for start_us, each in zip(starts_us, sums, strict=True):
                 arguments += [number(start_us), number(each)]
             reply = await self._call("seed", *arguments, key=key)
             if isinstance(reply, int):
                 return reply == 1
             after, sums = reply[0], [int(each) for each in reply[1:]]
+
+    async def _teach(self) -> None:
+        """Have the server know what workers call, before they do, all at once and in a hurry."""
+        with suppress(StateAway):
+            for each in self._of_calls:
+                await self._caller.bring(LEDGER_TAG, each)
 
     async def _call(self, name: str, *arguments: bytes, key: bytes | None = None) -> Any:  # noqa: ANN401 - what the server replies
         called: Script = self._scripts[name]
@@ -217,6 +255,15 @@ def open_ledger(
     if parse_address(settings.url).kind == "memory":
         return None
     return RedisLedger(settings, clock, metrics, most_lines)
+
+
+def _wanted(where: Where | None) -> bytes:
+    """Write which entries count, for `ledger_seed.lua`."""
+    if where is None:
+        return b""
+    return msgspec.msgpack.encode(
+        [[FIELDS[name]] if value is None else [FIELDS[name], value] for name, value in where.items()]
+    )
 
 
 def _entry(total: bytes) -> Entry:

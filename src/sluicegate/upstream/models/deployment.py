@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from sluicegate.llm.failure import CallError
 from sluicegate.llm.prices import configured
 from sluicegate.upstream.latency import Latency
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock, Timer
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.rule import Rule
+    from sluicegate.llm.call import ModelCall
     from sluicegate.llm.failure import Failure
     from sluicegate.llm.price_book import PriceBook
-    from sluicegate.llm.prices import Price
+    from sluicegate.llm.prices import Tariff
     from sluicegate.model.model import Cooldown
     from sluicegate.model.model import Deployment as DeploymentConfig
     from sluicegate.upstream.models.cooldowns import Cooldowns
@@ -157,8 +159,8 @@ class Deployment:
             return asked
         return wanted.replace("*", asked.removeprefix(prefix), 1)
 
-    def price(self, asked: str) -> Price | None:
-        """Return what goes now for what was asked for by this name; None where nobody knows."""
+    def tariff(self, asked: str) -> Tariff | None:
+        """Return the prices of what was asked for by this name; None where nobody knows."""
         tariff = self._tariff
         if tariff is None:
             tariff = self._prices.find(self.link.config.kind, self.model_for(asked))
@@ -167,7 +169,24 @@ class Deployment:
                 return None
             if self._prefix is None:
                 self._tariff = tariff
-        return tariff.at(self._clock.wall_us())
+        return tariff
+
+    def admitted_us(self, call: ModelCall) -> int:
+        """Return when a call was admitted, in UTC microseconds: now, where nobody has said it.
+
+        The prices of then go for all of it: what was reserved is settled by the same ones, and in
+        the period of a budget that it was reserved in, however long an answer takes.
+        """
+        if not call.at_us:
+            call.at_us = self._clock.wall_us()
+        return call.at_us
+
+    def speaks(self, asked: str, dialect: str) -> str:
+        """Return the dialect in which a call of `dialect` goes on; empty where in none."""
+        try:
+            return self.link.dialect_for(self.model_for(asked), dialect, self.config.dialect)
+        except CallError:
+            return ""
 
     def _complain(self) -> None:
         """Say once that prices cannot be read, where that is why none is known."""

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.journey.dispatch.model.continuation import GO_ON, Continuing, asked_to_go_on
+from sluicegate.journey.dispatch.model.continuation import (
+    GO_ON,
+    Continuing,
+    _sum,
+    asked_to_go_on,
+)
 from sluicegate.llm.canonical import (
     Begun,
     Cited,
@@ -118,6 +123,11 @@ def test_a_citation_follows_its_part() -> None:
     )
     writer.write([PartBegun(0, 0, Text(text="")), Cited(0, 0, {"url": "u"})])
     assert events == [Cited(0, 1, {"url": "u"})]
+
+
+def test_the_tier_is_that_of_the_last() -> None:
+    first, second = Usage(input=1, tier="priority"), Usage(input=2, tier="default")
+    assert _sum(first, second) == Usage(input=3, tier="default")
 
 
 def test_tokens_of_both_are_told() -> None:

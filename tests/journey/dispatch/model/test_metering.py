@@ -4,35 +4,53 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import msgspec
+import pytest
+from msgspec import Raw
+
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.metering import Meter
 from sluicegate.llm.call import ModelCall
 from sluicegate.llm.canonical import Usage
 from sluicegate.llm.endpoint import endpoint_of
-from sluicegate.llm.prices import Price, Rates
+from sluicegate.llm.prices import Price, Rates, Span, Tariff
 from sluicegate.llm.tokens import Estimator
 
 PRICE = Price(Rates(input=3_000_000, output=15_000_000))
+
+
+FAST = Price(Rates(input=6_000_000, output=30_000_000))
 
 
 class Priced:
     """A deployment, as far as its price goes."""
 
     def __init__(self, price: Price | None = PRICE) -> None:
-        self._price = price
+        tiers = {"fast": [(Span(), FAST)]}
+        self._tariff = None if price is None else Tariff([(Span(), price)], tiers)
 
-    def price(self, asked: str) -> Price | None:
+    def tariff(self, asked: str) -> Tariff | None:
         assert asked == "wanted"
-        return self._price
+        return self._tariff
+
+    def admitted_us(self, call: ModelCall) -> int:
+        return call.at_us
 
 
 def charged(
-    usage: Usage | None, *, counted: bool, produced: int, price: Price | None = PRICE
+    usage: Usage | None,
+    *,
+    counted: bool,
+    produced: int,
+    price: Price | None = PRICE,
+    asked: bytes = b"",
 ) -> ModelCall:
     endpoint = endpoint_of("/v1/chat/completions", None, Headers(), "POST")
     assert endpoint is not None
     call = ModelCall(endpoint, "fast")
     call.body = b"x" * 400
+    if asked:
+        call.fields = {"speed": Raw(asked)}
     deployment = cast("Any", Priced(price))
     meter = Meter(Estimator())
     meter.charge(call, deployment, "wanted", usage, counted=counted, produced=produced)
@@ -42,6 +60,23 @@ def charged(
 def test_the_providers_count_is_charged() -> None:
     [charge] = charged(Usage(input=10, output=2), counted=True, produced=9).charges
     assert (charge.usage, charge.cost) == (Usage(input=10, output=2), 60)
+
+
+def test_the_tier_of_the_answer_is_charged_and_else_the_one_that_was_asked_for() -> None:
+    said, fast = Usage(input=10, output=2, tier="standard"), Usage(input=10, output=2, tier="fast")
+    unsaid = Usage(input=10, output=2)
+    costs = [
+        charged(usage, counted=True, produced=9, asked=asked).cost
+        for usage in (said, fast, unsaid)
+        for asked in (b'"fast"', b"")
+    ]
+    assert costs == [60, 60, 120, 120, 120, 60]
+
+
+def test_a_cut_stream_is_charged_by_its_tier_too() -> None:
+    [charge] = charged(Usage(input=7, tier="fast"), counted=False, produced=400).charges
+    assert charge.usage.estimated
+    assert charge.cost == FAST.cost(charge.usage)
 
 
 def test_a_cut_stream_is_charged_for_what_has_passed_and_marked() -> None:
@@ -108,3 +143,57 @@ def test_what_was_counted_is_learned_from() -> None:
         usage = Usage(input=4000, output=4000)
         meter.charge(call, cast("Any", Priced()), "wanted", usage, counted=True, produced=4000)
     assert estimator.output_tokens("fast", 8000) > before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Usage(input=10**30, output=1),
+        Usage(input=2**63, output=2),
+        Usage(input=-5000, output=1),
+        Usage(input=5, output=1, reasoning=10**30),
+    ],
+)
+def test_what_cannot_be_a_count_is_none(said: Usage) -> None:
+    [charge] = charged(said, counted=True, produced=400).charges
+    assert charge.usage.estimated
+    assert 0 < charge.usage.total < 1000
+
+
+@pytest.mark.parametrize("path", ["/v1/messages/count_tokens", "/v1beta/models/x:countTokens"])
+def test_counting_tokens_costs_nothing(path: str) -> None:
+    endpoint = endpoint_of(path, None, Headers(), "POST")
+    assert endpoint is not None
+    call = ModelCall(endpoint, "fast")
+    call.body = b"x" * 400
+    meter = Meter(Estimator())
+    deployment = cast("Any", Priced())
+    for usage in (None, Usage(input=12)):
+        meter.charge(call, deployment, "wanted", usage, counted=True, produced=20)
+    assert (call.charges, call.cost) == ([], 0)
+
+
+def test_what_is_done_in_the_background_has_no_cost_that_anybody_knows() -> None:
+    endpoint = endpoint_of("/v1/responses", None, Headers(), "POST")
+    assert endpoint is not None
+    costs = []
+    for usage in (None, Usage(input=10, output=2)):
+        call = ModelCall(endpoint, "fast")
+        call.fields = {"background": Raw(b"true")}
+        meter = Meter(Estimator())
+        deployment = cast("Any", Priced())
+        meter.charge(call, deployment, "wanted", usage, counted=True, produced=400)
+        costs.append(call.cost)
+    assert costs == [None, 60]
+
+
+def test_an_answer_has_no_more_tokens_than_the_call_lets_it_have() -> None:
+    endpoint = endpoint_of("/v1/chat/completions", None, Headers(), "POST")
+    assert endpoint is not None
+    call = ModelCall(endpoint, "fast")
+    call.fields = {"max_tokens": msgspec.Raw(b"10")}
+    meter = Meter(Estimator())
+    deployment = cast("Any", Priced())
+    charge = meter.charge(call, deployment, "wanted", None, counted=True, produced=4000)
+    assert charge is not None
+    assert charge.usage.output == 10

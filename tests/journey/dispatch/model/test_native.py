@@ -32,6 +32,7 @@ class Keeper:
         self.answer: Any = {}
         self.status = 200
         self.media = "application/json"
+        self.date = ""
 
     @property
     def asked(self) -> tuple[str, str, str]:
@@ -45,7 +46,8 @@ class Keeper:
             await talk.request()
             said = self.answer
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
-            await talk.send(response(self.status, {"Content-Type": self.media}, body, "x"))
+            headers = {"Content-Type": self.media} | ({"Date": self.date} if self.date else {})
+            await talk.send(response(self.status, headers, body, "x"))
 
 
 def in_world(folder: Path, work: Any, **more: Any) -> None:
@@ -107,6 +109,16 @@ def test_a_request_passes_with_our_key_in_place_of_the_clients(tmp_path: Path) -
         assert sent.all(b"authorization") == [f"Bearer {KEY}".encode()]
         assert sent.get(b"x-odd") == b"1"
         assert KEYS["ada"].encode() not in sent.raw_head
+
+    in_world(tmp_path, work)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_answer_has_one_date_and_it_is_the_providers(tmp_path: Path, status: int) -> None:
+    async def work(world: ModelWorld, keeper: Keeper) -> None:
+        keeper.status, keeper.date = status, "Tue, 15 Nov 1994 08:12:31 GMT"
+        got = await world.ask("GET", "/proxy/chat/files")
+        assert got.all("date") == ["Tue, 15 Nov 1994 08:12:31 GMT"]
 
     in_world(tmp_path, work)
 

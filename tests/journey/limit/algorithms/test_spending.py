@@ -30,7 +30,8 @@ GOLDEN = [
     (40, 20, 41, False, 40, SECOND),  # what others hold may be free soon
     (60, 20, 41, False, 20, 50 * SECOND),
     (0, 0, 101, False, 100, NEVER),
-    (150, 0, 0, False, 0, 50 * SECOND),
+    (150, 0, 0, True, 0, 0),  # what costs nothing passes
+    (150, 0, 1, False, 0, 50 * SECOND),
     (99, 1, 0, True, 0, 0),
 ]
 
@@ -128,3 +129,12 @@ def test_what_cannot_be_counted_or_told_of_is_refused() -> None:
     for percent in (0, MOST_PERCENT + 1):
         with pytest.raises(ValueError, match="percent"):
             Spending(1, 0, (percent,))
+
+
+def test_what_costs_nothing_passes_an_overspent_budget() -> None:
+    day_us = 86_400_000_000
+    outcome, counts = Spending(100, day_us).decide((0, 150, 0), 5, 0)
+    assert outcome.admitted
+    assert outcome.remaining == 0
+    assert counts == (0, 150, 0)
+    assert not Spending(100, day_us).decide((0, 150, 0), 5, 1)[0].admitted

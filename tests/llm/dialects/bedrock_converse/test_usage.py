@@ -31,7 +31,7 @@ def test_tokens_come_back(fresh: int, cached: int, short: int, long: int, output
     written = write_usage(usage)
     assert written.input_tokens == fresh
     assert written.total_tokens == usage.total
-    assert read_usage(written) == usage
+    assert read_usage(written, None) == usage
 
 
 def test_no_tokens_are_zero() -> None:

@@ -59,7 +59,7 @@ def test_everything_that_an_answer_may_hold_comes_back() -> None:
     )
     said.choices[0].stop = Stop(reason="pause", detail="pause_turn")
     said.choices[0].logprobs = [Logprob(token="w", logprob=-1.0)]
-    said.usage = Usage(input=1, output=2, cache_write=3, cache_write_1h=4)
+    said.usage = Usage(input=1, output=2, cache_write=3, cache_write_1h=4, tier="default")
     said.extras = {"metadata": {"a": "b"}, "promptFeedback": {"x": 1}}
     said.service_tier, said.fingerprint = "default", "fp"
     assert answer_reader.read(answer_writer.write(said)) == said

@@ -180,7 +180,8 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
 
 
 def _sum(first: Usage, second: Usage) -> Usage:
-    counts = [name for name in Usage.__struct_fields__ if name != "estimated"]
+    counts = [name for name in Usage.__struct_fields__ if name not in ("estimated", "tier")]
     total = Usage(**{name: getattr(first, name) + getattr(second, name) for name in counts})
     total.estimated = first.estimated or second.estimated
+    total.tier = second.tier  # each was charged by its own
     return total

@@ -11,7 +11,7 @@ from sluicegate.journey.dispatch.model.calling import Calling
 from sluicegate.journey.dispatch.model.continuation import Continuing
 from sluicegate.journey.dispatch.model.errors import ErrorForm, tell
 from sluicegate.journey.dispatch.model.listing import answer_models
-from sluicegate.journey.dispatch.model.metering import Meter
+from sluicegate.journey.dispatch.model.metering import MOST_TOKENS, Meter
 from sluicegate.journey.dispatch.model.native import pass_native, pass_stored
 from sluicegate.journey.dispatch.model.opening import Opening
 from sluicegate.journey.dispatch.model.passage import Missing, PassThrough, Reframed, Translation
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
 FLAG: Final = msgspec.json.Decoder(bool | None)
 IDS: Final = {"openai_chat": "chatcmpl-", "openai_responses": "resp_", "anthropic_messages": "msg_"}
 """How ids of answers begin in a dialect, for answers of providers that give none."""
-MOST_TOKENS: Final = 1_000_000_000
-"""Of one call: more is no count."""
 MOST_SERIES: Final = 20_000
 """Combinations that are remembered here; past it the memory starts anew, and counts stay."""
 KEEPS: Final = {"openai_responses": True, "openai_chat": False}

@@ -42,6 +42,7 @@ MOST_STORED: Final = 64 * 1024 * 1024
 """Bytes of an answer about stored objects; its ids are looked at, so it is held whole."""
 OURS: Final = frozenset({b"set-cookie", b"alt-svc", b"strict-transport-security", b"server"})
 """Of a vendor's answer: said of the vendor's place, not of ours."""
+DATE: Final = b"date"
 OPENAI: Final = "openai_chat"
 UNAUTHORISED: Final = (401, 403)
 OK: Final = 200
@@ -278,7 +279,7 @@ class _Passing(SentWhole):
             self._held = []
             return
         exchange.first_byte_at = exchange.clock.monotonic()
-        exchange.head(Response(status, self._headers, length), self._connection)
+        exchange.head(self._head(length), self._connection)
 
     def on_data(self, data: bytes) -> None:
         """Pass a piece on."""
@@ -324,10 +325,14 @@ class _Passing(SentWhole):
         if self._renaming is not None:
             body = self._renaming.renamed(body)
         length = None if status in BODILESS else len(body)
-        exchange.head(Response(status, self._headers, length), None)
+        exchange.head(self._head(length), None)
         if body:
             exchange.chunk(body)
         exchange.end(None)
+
+    def _head(self, length: int | None) -> Response:
+        dated = self._headers.get(DATE) is not None
+        return Response(self._status, self._headers, length, dated=dated)
 
     def _settle(self, error: Exception | None) -> None:
         connection, self._connection = self._connection, None

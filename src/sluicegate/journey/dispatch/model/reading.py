@@ -81,6 +81,7 @@ class Reading:
             raise invalid("model", f"is longer than {MOST_NAME} characters")
         call.body = body
         call.fields = fields
+        call.at_us = exchange.clock.wall_us()
         if not endpoint.model and endpoint.dialect not in WHOLE:
             call.stream = _flag(fields, "stream")
         return call

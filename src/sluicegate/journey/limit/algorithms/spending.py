@@ -51,8 +51,8 @@ class Spending:
         if counts is None:
             return Outcome(False, self.limit, 0, reset_us, UNKNOWN), (start_us, 0, 0)
         left = self.limit - spent - held
-        if cost <= left:
-            outcome = Outcome(True, self.limit, left - cost, reset_us, 0)
+        if cost <= left or not cost:  # what costs nothing passes where more was spent than there is
+            outcome = Outcome(True, self.limit, max(0, left - cost), reset_us, 0)
             return outcome, (start_us, spent, held + cost)
         retry_us = reset_us
         if cost > self.limit:

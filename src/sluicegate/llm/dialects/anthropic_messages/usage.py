@@ -2,7 +2,8 @@
 
 Source: anthropic-sdk-python `types/usage.py` (all input is the sum of `input_tokens`,
 `cache_creation_input_tokens` and `cache_read_input_tokens`), `types/message_delta_usage.py`: the
-counts of a `message_delta` are cumulative, and absent where unchanged.
+counts of a `message_delta` are cumulative, and absent where unchanged. `speed` stands beside them,
+and is what changes the price; `service_tier` only says of which capacity they were.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct, to_builtins
 
 from sluicegate.llm.canonical import Usage
+from sluicegate.llm.tiers import FAST
 from sluicegate.llm.usage_beside import UsageBeside, beside, with_beside
 
 WORDLESS: Final = ("audio_input", "audio_output", "image_input", "image_output")
@@ -41,6 +43,7 @@ class UsageIn(Struct):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
+    speed: str | None = None
     sluicegate: UsageBeside | None = None
 
     def over(self, before: UsageIn) -> UsageIn:
@@ -65,6 +68,7 @@ def usage_of(counts: UsageIn) -> Usage:
         cache_write=written,
         cache_write_1h=(kept.ephemeral_1h_input_tokens or 0) if kept is not None else 0,
         reasoning=(details.thinking_tokens or 0) if details is not None else 0,
+        tier=(FAST if counts.speed == FAST else counts.service_tier) or "",
     )
     return with_beside(usage, counts.sluicegate)
 
@@ -85,6 +89,8 @@ def counts_of(usage: Usage | None) -> dict[str, Any]:
         }
     if usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.tier == FAST:
+        counts["speed"] = FAST
     said = beside(usage, *WORDLESS)
     if said is not None:
         counts["sluicegate"] = to_builtins(said)

@@ -17,6 +17,7 @@ from sluicegate.llm import canonical
 from sluicegate.llm.dialects.bedrock_converse import formats, wire
 from sluicegate.llm.dialects.bedrock_converse.read_request import FAMILY
 from sluicegate.llm.dialects.bedrock_converse.usage import (
+    ServedTier,
     TokenUsage,
     read_stop,
     read_usage,
@@ -76,7 +77,7 @@ class Response(Struct, frozen=True, rename="camel"):
     additional_model_response_fields: dict[str, Any] | None = None
     trace: dict[str, Any] | None = None
     performance_config: dict[str, Any] | None = None
-    service_tier: wire.Tier | None = None
+    service_tier: ServedTier | None = None
 
 
 class Measured(Struct, frozen=True, rename="camel"):
@@ -85,6 +86,7 @@ class Measured(Struct, frozen=True, rename="camel"):
     output: msgspec.Raw
     stop_reason: str
     usage: TokenUsage
+    service_tier: ServedTier | None = None
 
 
 RESPONSE: Final = msgspec.json.Decoder(Response)
@@ -97,9 +99,10 @@ ENCODER: Final = msgspec.json.Encoder()
 def measure(body: bytes) -> canonical.Usage:
     """Return what an answer used. Raises Malformed."""
     try:
-        return read_usage(MEASURED.decode(body).usage)
+        measured = MEASURED.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("the answer is none of Converse") from None
+    return read_usage(measured.usage, measured.service_tier)
 
 
 def read_answer(body: bytes) -> canonical.Answer:
@@ -125,7 +128,7 @@ def read_answer(body: bytes) -> canonical.Answer:
         choices=[
             canonical.Choice(index=0, parts=parts, stop=read_stop(response.stop_reason, sequence))
         ],
-        usage=read_usage(response.usage),
+        usage=read_usage(response.usage, response.service_tier),
         service_tier=None if response.service_tier is None else response.service_tier.type,
         extras=extras,
     )

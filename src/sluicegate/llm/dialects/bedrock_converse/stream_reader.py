@@ -21,7 +21,12 @@ from sluicegate.llm.dialects.bedrock_converse import wire
 from sluicegate.llm.dialects.bedrock_converse.answer import stop_sequence
 from sluicegate.llm.dialects.bedrock_converse.failures import read_exception
 from sluicegate.llm.dialects.bedrock_converse.read_request import FAMILY
-from sluicegate.llm.dialects.bedrock_converse.usage import TokenUsage, read_stop, read_usage
+from sluicegate.llm.dialects.bedrock_converse.usage import (
+    ServedTier,
+    TokenUsage,
+    read_stop,
+    read_usage,
+)
 from sluicegate.llm.failure import Malformed
 from sluicegate.llm.signature import opened
 
@@ -104,6 +109,7 @@ class Metadata(Struct, frozen=True, rename="camel"):
     """`metadata`."""
 
     usage: TokenUsage
+    service_tier: ServedTier | None = None
 
 
 DELTA: Final = msgspec.json.Decoder(BlockDelta)
@@ -244,7 +250,8 @@ class ConverseReader:
         return events
 
     def _metadata(self, data: bytes) -> Sequence[Event]:
-        used = canonical.Used(read_usage(METADATA.decode(data).usage))
+        metadata = METADATA.decode(data)
+        used = canonical.Used(read_usage(metadata.usage, metadata.service_tier))
         if not self._stopped:
             return (used,)
         self._ended = True

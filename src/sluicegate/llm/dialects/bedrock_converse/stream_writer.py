@@ -32,12 +32,13 @@ Empty = canonical.Text | canonical.Thinking | canonical.ToolCall | canonical.Ref
 class ConverseWriter:
     """Writes one stream: of the first choice, for there is one."""
 
-    __slots__ = ("_ours", "_parts", "_stopped", "_usage")
+    __slots__ = ("_ours", "_parts", "_stopped", "_tier", "_usage")
 
     def __init__(self) -> None:
         """Begin."""
         self._parts: dict[int, Empty | canonical.Opaque] = {}
         self._usage: canonical.Usage | None = None
+        self._tier = ""
         self._ours: dict[str, Any] = {}
         self._stopped: canonical.Stop | None = None
 
@@ -64,6 +65,7 @@ class ConverseWriter:
             case canonical.Begun():
                 self._ours |= {"id": event.id, "model": event.model, "created": event.created}
                 self._usage = event.usage or self._usage
+                self._tier = event.service_tier or self._tier
                 return _event("messageStart", {"role": "assistant"})
             case canonical.Logprobs(choice=0):
                 self._ours.setdefault("logprobs", []).extend(event.tokens)
@@ -71,6 +73,7 @@ class ConverseWriter:
                 self._stopped = event.stop
             case canonical.Used():
                 self._usage = event.usage
+                self._tier = self._tier or event.usage.tier
             case canonical.Ended():
                 return self._end()
             case canonical.Failed():
@@ -131,7 +134,12 @@ class ConverseWriter:
         if stop.sequence is not None:
             more["stop_sequence"] = stop.sequence
         stopped = {"stopReason": write_stop(stop), "additionalModelResponseFields": more}
-        metadata = {"usage": write_usage(self._usage), "metrics": {"latencyMs": 0}}
+        metadata: dict[str, Any] = {
+            "usage": write_usage(self._usage),
+            "metrics": {"latencyMs": 0},
+        }
+        if self._tier:
+            metadata["serviceTier"] = {"type": self._tier}
         return _event("messageStop", stopped) + _event("metadata", metadata)
 
     def _odd(self, part: int) -> dict[str, Any]:

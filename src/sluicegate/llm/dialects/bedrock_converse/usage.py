@@ -39,6 +39,12 @@ WORDLESS: Final = ("reasoning", "audio_input", "audio_output", "image_input", "i
 """Tokens that Converse does not count."""
 
 
+class ServedTier(Struct, frozen=True):
+    """Which service tier it was (shape ServiceTier)."""
+
+    type: str = ""
+
+
 class CacheDetail(Struct, frozen=True, rename="camel"):
     """Tokens written for one lifetime."""
 
@@ -58,8 +64,11 @@ class TokenUsage(Struct, frozen=True, omit_defaults=True, rename="camel"):
     sluicegate: UsageBeside | None = None
 
 
-def read_usage(usage: TokenUsage) -> canonical.Usage:
-    """Return the tokens; their `input` holds what the cache has read and written."""
+def read_usage(usage: TokenUsage, tier: ServedTier | None) -> canonical.Usage:
+    """Return the tokens; their `input` holds what the cache has read and written.
+
+    `tier` stands beside them.
+    """
     cached, written = usage.cache_read_input_tokens, usage.cache_write_input_tokens
     read = canonical.Usage(
         input=usage.input_tokens + cached + written,
@@ -67,6 +76,7 @@ def read_usage(usage: TokenUsage) -> canonical.Usage:
         cached=cached,
         cache_write=written,
         cache_write_1h=sum(one.input_tokens for one in usage.cache_details if one.ttl == "1h"),
+        tier="" if tier is None else tier.type,
     )
     return with_beside(read, usage.sluicegate)
 

@@ -1,7 +1,8 @@
 """`usageMetadata` (types.py, `GenerateContentResponseUsageMetadata`).
 
 Thoughts are counted apart from the candidates' tokens, and what tools of Google's put into the
-prompt apart from the prompt's.
+prompt apart from the prompt's. `trafficType` (Vertex AI) says which service tier it was, and
+`serviceTier` in answers of the Live API (types.py, `UsageMetadata`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sluicegate.llm.canonical import Usage
+from sluicegate.llm.tiers import TRAFFIC
 
 if TYPE_CHECKING:
     from sluicegate.llm.dialects.gemini_generate.wire import Beside, ModalityTokens, UsageMetadata
@@ -25,6 +27,7 @@ def read_usage(said: UsageMetadata, beside: Beside | None = None) -> Usage:
         output=(said.candidates_token_count or 0) + reasoning,
         cached=said.cached_content_token_count or 0,
         reasoning=reasoning,
+        tier=_tier(said),
     )
     if said.prompt_tokens_details:
         usage.audio_input = _of("AUDIO", said.prompt_tokens_details)
@@ -35,10 +38,18 @@ def read_usage(said: UsageMetadata, beside: Beside | None = None) -> Usage:
     if said.candidates_tokens_details:
         usage.audio_output = _of("AUDIO", said.candidates_tokens_details)
         usage.image_output = _of("IMAGE", said.candidates_tokens_details)
-    if beside is not None and beside.usage is not None:
-        usage.cache_write = beside.usage.cache_write
-        usage.cache_write_1h = beside.usage.cache_write_1h
+    if beside is not None:
+        usage.tier = usage.tier or beside.service_tier
+        if beside.usage is not None:
+            usage.cache_write = beside.usage.cache_write
+            usage.cache_write_1h = beside.usage.cache_write_1h
     return usage
+
+
+def _tier(said: UsageMetadata) -> str:
+    if said.traffic_type:
+        return TRAFFIC.get(said.traffic_type.upper(), "")
+    return (said.service_tier or "").lower()
 
 
 def _of(modality: str, details: list[ModalityTokens]) -> int:

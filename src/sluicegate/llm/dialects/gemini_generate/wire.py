@@ -310,6 +310,8 @@ class UsageMetadata(Said):
     prompt_tokens_details: list[ModalityTokens] | None = None
     candidates_tokens_details: list[ModalityTokens] | None = None
     tool_use_prompt_tokens_details: list[ModalityTokens] | None = None
+    traffic_type: str | None = None
+    service_tier: str | None = None
 
 
 class PromptFeedback(Said):
@@ -330,6 +332,7 @@ class Beside(Struct, kw_only=True):
     """What a gateway of this kind adds: see the package."""
 
     usage: UsageBeside | None = None
+    service_tier: str = ""
 
 
 class Chunk(Said):

@@ -48,7 +48,7 @@ def read(body: bytes) -> Answer:
         model=said.model or "",
         created=int(said.created or 0),
         choices=[_choice(choice) for choice in said.choices],
-        usage=None if said.usage is None else shape.usage_of(said.usage),
+        usage=None if said.usage is None else shape.usage_of(said.usage, said.service_tier),
         service_tier=said.service_tier,
         fingerprint=said.system_fingerprint,
         extras=extras,
@@ -57,8 +57,8 @@ def read(body: bytes) -> Answer:
 
 def measure(body: bytes) -> Usage | None:
     """Return what an answer used. Raises Malformed: it is none."""
-    usage = decoded(shape.MEASURED, body).usage
-    return None if usage is None else shape.usage_of(usage)
+    said = decoded(shape.MEASURED, body)
+    return None if said.usage is None else shape.usage_of(said.usage, said.service_tier)
 
 
 def _choice(choice: shape.Choice) -> Choice:

@@ -187,6 +187,7 @@ class Measured(Struct):
 
     choices: list[Raw]
     usage: UsageShape | None = None
+    service_tier: str | None = None
 
 
 ANSWER: Final = json.Decoder(ChatAnswer)
@@ -196,8 +197,8 @@ EXTRAS: Final = ("metadata", "moderation", "citations", "search_results")
 """Fields of an answer that become `canonical.Answer.extras`."""
 
 
-def usage_of(shape: UsageShape) -> Usage:
-    """Read tokens.
+def usage_of(shape: UsageShape, tier: str | None = None) -> Usage:
+    """Read tokens. `tier` is the `service_tier` that stands beside them.
 
     xAI counts reasoning beside `completion_tokens` and in the total only (docs.x.ai, "Reasoning").
     """
@@ -219,6 +220,7 @@ def usage_of(shape: UsageShape) -> Usage:
         audio_output=given.audio_tokens or 0,
         image_input=asked.image_tokens or 0,
         image_output=given.image_tokens or ours.image_output_tokens,
+        tier=tier or "",
     )
 
 

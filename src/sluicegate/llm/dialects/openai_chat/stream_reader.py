@@ -55,13 +55,14 @@ DONE: Final = b"[DONE]"
 class ChatStreamReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_choices", "_ended", "_failed")
+    __slots__ = ("_begun", "_choices", "_ended", "_failed", "_tier")
 
     def __init__(self) -> None:
         """Begin before the first chunk."""
         self._begun = False
         self._ended = False
         self._failed = False
+        self._tier = ""
         self._choices: dict[int, ChoiceReader] = {}
 
     def read(self, frame: Frame) -> Sequence[Event]:
@@ -108,6 +109,7 @@ class ChatStreamReader:
         if chunk.choices is None and chunk.usage is None:
             raise Malformed("a chunk of the stream is of an unknown shape")
         events: list[Event] = []
+        self._tier = chunk.service_tier or self._tier
         # Azure's first chunk is about the prompt, and has neither id nor model.
         if not self._begun and (chunk.choices or chunk.usage is not None):
             self._begun = True
@@ -133,7 +135,7 @@ class ChatStreamReader:
         if used is None and chunk.choices:
             used = chunk.choices[-1].usage
         if used is not None:
-            events.append(Used(shape.usage_of(used)))
+            events.append(Used(shape.usage_of(used, self._tier)))
         return events
 
 

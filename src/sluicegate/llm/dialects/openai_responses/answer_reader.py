@@ -48,7 +48,7 @@ def read_answer(body: bytes) -> Answer:
         parts, logprobs = read_items(response.output)
     except (ValueError, RecursionError):
         raise Malformed("the answer is no response") from None
-    usage = usage_of(response.usage)
+    usage = usage_of(response.usage, response.service_tier)
     extension = response.sluicegate or {}
     stop = restore(extension, parts) or stop_of(response, parts)
     fingerprint, extras = extension.get("fingerprint"), extension.get("extras")
@@ -77,7 +77,7 @@ def measure(body: bytes) -> Usage | None:
         raise Malformed("the answer is no response")
     if response.status == "failed":
         raise AnswerFailed(failure_of(response.error))
-    return usage_of(response.usage)
+    return usage_of(response.usage, response.service_tier)
 
 
 def extras_of(response: shape.Response) -> dict[str, object]:
@@ -85,8 +85,8 @@ def extras_of(response: shape.Response) -> dict[str, object]:
     return {name: value for name in shape.EXTRAS if (value := getattr(response, name)) is not None}
 
 
-def usage_of(used: shape.Used | None) -> Usage | None:
-    """Read the tokens. `input` holds those cached, as here."""
+def usage_of(used: shape.Used | None, tier: str | None) -> Usage | None:
+    """Read the tokens. `input` holds those cached, as here; `tier` is the response's."""
     if used is None:
         return None
     of_input = used.input_tokens_details or shape.InputDetails()
@@ -97,6 +97,7 @@ def usage_of(used: shape.Used | None) -> Usage | None:
         cached=of_input.cached_tokens or 0,
         cache_write=of_input.cache_write_tokens or 0,
         reasoning=of_output.reasoning_tokens or 0,
+        tier=tier or "",
     )
     return with_beside(usage, used.sluicegate)
 

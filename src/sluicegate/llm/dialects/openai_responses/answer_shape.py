@@ -122,6 +122,7 @@ class Measured(Struct):
     object: str
     status: str | None = None
     usage: Used | None = None
+    service_tier: str | None = None
     error: Error | None = None
 
 

@@ -240,7 +240,7 @@ class ResponsesReader:
         for index, raw in enumerate(response.output):
             self._finish(index, raw, found)
         self._ended = True
-        usage = usage_of(response.usage)
+        usage = usage_of(response.usage, response.service_tier)
         try:
             kept: list[Part] = []
             said = restore(response.sluicegate, kept)

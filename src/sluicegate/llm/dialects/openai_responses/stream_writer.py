@@ -28,6 +28,7 @@ from sluicegate.llm.canonical import (
     Used,
 )
 from sluicegate.llm.dialects.openai_responses.answer_writer import wants_summary
+from sluicegate.llm.dialects.openai_responses.call_writer import TIERS
 from sluicegate.llm.dialects.openai_responses.extension import extension_of, is_foreign
 from sluicegate.llm.dialects.openai_responses.failures import error_object
 from sluicegate.llm.dialects.openai_responses.output_items import (
@@ -191,4 +192,6 @@ class ResponsesWriter:
             "usage": usage_fields(self._usage),
             **({"sluicegate": extension} if extension else {}),
         }
+        if self._usage is not None and self._usage.tier in TIERS:  # it may say more than the first
+            response["service_tier"] = self._usage.tier
         self._emit(f"response.{fields['status']}", {"response": response})

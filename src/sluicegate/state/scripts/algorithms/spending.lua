@@ -20,7 +20,9 @@ local function decide(counts, now, cost, limit, part)
   local spent, held, reset = 0, 0, ends - now
   if counts[1] >= start then spent, held = counts[2], counts[3] end
   local left = most - spent - held
-  if cost <= left then return 1, left - cost, reset, 0, { start, spent, held + cost } end
+  if cost <= left or cost == 0 then
+    return 1, math.max(0, left - cost), reset, 0, { start, spent, held + cost }
+  end
   local retry = reset
   if cost > most then
     retry = -1
