@@ -32,5 +32,7 @@ class Headers(list[tuple[bytes, bytes]]):
 
     def remove(self, name: bytes) -> None:  # type: ignore[override]  # by name, never by pair
         """Drop every value of `name`."""
-        if any(key == name for key, _ in self):
-            self[:] = [pair for pair in self if pair[0] != name]
+        for pair in self:  # most of what is removed is not there
+            if pair[0] == name:
+                self[:] = [pair for pair in self if pair[0] != name]
+                return

@@ -126,6 +126,7 @@ def test_a_token_of_a_team_sees_budgets_of_its_own(tmp_path: Path) -> None:
 
 def test_a_difference_is_found_by_everybody_and_put_right_by_admins(tmp_path: Path) -> None:
     async def work(api: Asker, books: Books) -> None:
+        api.desk.budget_terms = {PLACE: Config(allow=["10/month"]).terms()}
         books.begin("=acme")
         await books.call("acme", 3 * NANO)
         await books.move()
@@ -134,6 +135,10 @@ def test_a_difference_is_found_by_everybody_and_put_right_by_admins(tmp_path: Pa
         viewer, operator = await api.token("viewer"), await api.token("operator")
         found = (await api.get("/budgets/reconciliation", token=viewer)).json()
         assert [found[name] for name in ("equal", "different", "busy", "repaired")] == [1, 1, 0, 0]
+        terms, api.desk.budget_terms = api.desk.budget_terms, {}
+        away = (await api.get("/budgets/reconciliation")).json()
+        assert (away["equal"], away["different"], away["not_configured"]) == (1, 0, 1)
+        api.desk.budget_terms = terms
         wrong = found["items"][0]
         assert (wrong["verdict"], wrong["difference_usd"]) == ("different", "-3")
         refused = await api.post("/budgets/reconciliation", token=operator)

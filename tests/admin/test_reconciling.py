@@ -174,3 +174,30 @@ def test_a_place_that_is_none_of_a_budget_is_not_put_right(tmp_path: Path) -> No
         assert await reconciliation.repair([strange, gone]) == []
 
     reconciling(tmp_path, work)
+
+
+def test_a_budget_that_nobody_is_charged_for_now_is_no_difference(tmp_path: Path) -> None:
+    async def work(books: Books, _: Reconciliation) -> None:
+        other = "budget;other;consumer;gateway"
+        for place in (PLACE, other):
+            books.begin("=acme", place)
+        await books.call("acme", 3 * NANO)
+        for runs, verdict in (({PLACE}, "not_configured"), ({PLACE, other}, "different")):
+            reconciliation = Reconciliation(books.ledger, books.store, books.clock, runs)
+            first, second = await reconciliation.compare()
+            assert (first.verdict, second.verdict) == ("equal", verdict)
+
+    reconciling(tmp_path, work)
+
+
+def test_lines_that_are_older_than_their_budget_count(tmp_path: Path) -> None:
+    async def work(books: Books, reconciliation: Reconciliation) -> None:
+        await books.call("acme", 3 * NANO, "budget;other;consumer;gateway")
+        books.begin("=acme")
+        (found,) = await reconciliation.compare()
+        assert (found.verdict, found.waiting) == ("different", 3 * NANO)
+        await reconciliation.repair([found])
+        (found,) = await reconciliation.compare()
+        assert (found.verdict, found.spent, found.waiting) == ("equal", 3 * NANO, 3 * NANO)
+
+    reconciling(tmp_path, work)

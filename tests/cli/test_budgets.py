@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 
 import pytest
 
 from sluicegate.cli.budgets import whose
+from sluicegate.cli.exits import Exit
 from sluicegate.journey.limit.budget import Config
 from support.charged_calls import NANO, PLACE, Books
 from support.command_line import Administered, administered
@@ -47,3 +50,15 @@ def test_they_are_looked_for_by_whose_they_are(gateway: Administered) -> None:
 
 def test_whom_a_budget_counts_is_written_in_one_line() -> None:
     assert whose({"consumer": "acme", "model": None}) == "consumer=acme model=-"
+
+
+def test_a_spreadsheet_gets_csv(gateway: Administered) -> None:
+    head, *rows = csv.reader(io.StringIO(gateway.run("budgets", "--csv").stdout, newline=""))
+    assert head[:5] == ["place", "name", "scope", "of", "period"]
+    acme = dict(zip(head, rows[0], strict=True))
+    assert (acme["of"], acme["spent_nano_usd"], acme["limit_usd"]) == (
+        "consumer=acme", str(4 * NANO), "10",
+    )  # fmt: skip
+    assert acme["start"].endswith("Z")
+    assert "there are more" in gateway.run("budgets", "--csv", "--limit", "1").stderr
+    assert gateway.run("budgets", "--csv", "--json").exit_code == Exit.USAGE

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sluicegate.cli.exits import Exit
-from support.charged_calls import NANO, Books
+from sluicegate.journey.limit.budget import Config
+from support.charged_calls import NANO, PLACE, Books
 from support.command_line import Administered, administered
 
 
@@ -32,6 +33,7 @@ async def charge(served: Administered, *, lost: bool) -> None:
     if lost:
         books.begin("=acme")
     desk.ledger = books.ledger
+    desk.budget_terms = {PLACE: Config(allow=["100/month"]).terms()}
 
 
 def test_what_is_equal_ends_with_0_and_a_sentence(gateway: Administered) -> None:
@@ -72,3 +74,12 @@ def test_only_admins_put_it_right(gateway: Administered, tmp_path: Path) -> None
     repairing = gateway.run("reconcile", "--repair", "--yes", *as_operator)
     assert repairing.exit_code == Exit.NOT_ALLOWED
     assert gateway.run("reconcile", *as_operator).exit_code == Exit.REFUSED
+
+
+def test_a_budget_that_does_not_run_is_no_fault(gateway: Administered) -> None:
+    gateway.call(charge(gateway, lost=True))
+    gateway.asking.desk.budget_terms = {}
+    result = gateway.run("reconcile")
+    assert result.exit_code == Exit.OK
+    assert result.stdout.splitlines()[1].split()[-2:] == ["-3", "not_configured"]
+    assert "1 not configured" in result.stderr

@@ -97,7 +97,8 @@ def test_fewer_rows_than_there_are_say_so(gateway: Administered) -> None:
     [
         (("--csv", "--json"), Exit.USAGE),
         (("--since", "soon"), Exit.USAGE),
-        (("--by", "shoe"), Exit.REFUSED),
+        (("--by", "shoe"), Exit.USAGE),
+        (("--by", "consumer,"), Exit.USAGE),
     ],
 )
 def test_misuse_is_told(gateway: Administered, options: tuple[str, ...], status: Exit) -> None:
@@ -107,3 +108,16 @@ def test_misuse_is_told(gateway: Administered, options: tuple[str, ...], status:
 def test_nothing_used_is_an_empty_table(gateway: Administered) -> None:
     assert len(gateway.lines("usage", *SPAN, "--consumer", "nobody")) == 1
     assert gateway.run("usage", *SPAN, "--consumer", "nobody", "--csv").exit_code == 0
+
+
+def test_what_rows_cannot_be_told_apart_by_is_told_with_what_they_can(
+    gateway: Administered,
+) -> None:
+    said = gateway.run("usage", "--by", "consumer,shoe").stderr
+    assert "found `shoe`" in said
+    assert "deployment, asked, region" in said
+
+
+def test_rows_are_told_apart_by_what_callers_called_a_model(gateway: Administered) -> None:
+    found = gateway.lines("usage", *SPAN, "--by", "asked")
+    assert [line.split()[:2] for line in found[1:]] == [["-", "2"], ["=cmd()", "1"], ["total", "3"]]

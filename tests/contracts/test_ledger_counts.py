@@ -252,3 +252,60 @@ def test_a_budget_is_the_sum_of_the_ledger_whenever_it_was_lost(play: Play, seed
         assert life.brought > 1
 
     play(scene, most_lines=20)
+
+
+def test_lines_older_than_a_budget_count_though_they_do_not_name_it(play: Play) -> None:
+    async def scene(pair: Pair) -> None:
+        now_us = pair.clock.wall_us()
+        await pair.append(
+            Entry(id="a", at_us=now_us, consumer="ada", plan="free", cost=30),
+            Entry(id="b", at_us=now_us, consumer="bob", plan="free", cost=50),
+            Entry(id="c", at_us=now_us, consumer="ada", cost=700),
+            Entry(id="d", at_us=pair.starts(GROUP)[0] - 1, consumer="ada", plan="free", cost=900),
+            Entry(id="e", at_us=now_us, consumer="ada", plan="free", cost=None),
+        )
+        where = {"consumer": "ada", "plan": "free"}
+        assert await pair.seed_of(where, "ada", 5)
+        assert await pair.counts() == [("spending-month", 35, 0)]
+        await pair.spend("t", 100)
+        assert await pair.seed_of({"consumer": "ada", "plan": None}, "other")
+        assert await pair.counts("other") == [("spending-month", 800, 0)]
+        version = await pair.ledger.version()
+        assert await pair.ledger.put(GROUP, "ada", [5], pair.starts(GROUP), version, where)
+        assert await pair.counts() == [("spending-month", 135, 0)]
+
+    play(scene)
+
+
+def test_totals_older_than_a_budget_count_as_well(play: Play) -> None:
+    async def scene(pair: Pair) -> None:
+        now_us = pair.clock.wall_us()
+        for name in ("ada", "bob", "ada"):
+            await pair.append(Entry(id=name, at_us=now_us, consumer=name, cost=30))
+        assert (await pair.ledger.waiting())[0] == 1
+        assert await pair.seed_of({"consumer": "ada"}, "ada", 1)
+        assert await pair.counts() == [("spending-month", 61, 0)]
+
+    play(scene, most_lines=1)
+
+
+def test_counts_of_a_place_are_dropped_and_brought_again_whole(play: Play) -> None:
+    async def scene(pair: Pair) -> None:
+        for group in (GROUP, TWO):
+            assert await pair.seed(group)
+            assert await pair.seed(group, "bob")
+        await pair.spend("s", 700)
+        await pair.take("h", 200)
+        await pair.ledger.forget([GROUP.place, "budget;no;consumer;gateway"])
+        assert {each.place for each in await pair.ledger.counts()} == {TWO.place}
+        await pair.ledger.forget([])
+        verdict = await pair.take("t", 1)
+        assert [each.retry_after_us for each in verdict.outcomes] == [UNKNOWN]
+        assert await pair.seed()
+        found = [each for each in await pair.ledger.counts() if each.place == GROUP.place]
+        assert [(each.subject, each.spent, each.held) for each in found] == [("ada", 700, 200)]
+        await pair.settle("h", 150)
+        assert not (await pair.take("t", 10_000 - 849)).admitted
+        assert (await pair.take("t", 10_000 - 850)).admitted
+
+    play(scene)

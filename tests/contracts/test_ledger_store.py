@@ -428,3 +428,22 @@ def test_a_store_that_is_closed_is_away(settings: Settings) -> None:
                 await store.ledger.spent({}, 0, EVER)
 
     run(work())
+
+
+def test_long_names_that_callers_wrote_are_one_by_their_first_characters(
+    settings: Settings,
+) -> None:
+    async def work() -> None:
+        make = Entries()
+        async with opened(settings) as store:
+            long = "é" * 200
+            names = (long + "a", long + "b", "gpt", None)
+            await store.ledger.book([make(asked=each, cost=1) for each in names])
+            first = UsageQuery(0, 2**52, by=("asked",), limit=2)
+            rows = await store.ledger.usage(first)
+            assert [(row.values, row.requests) for row in rows] == [((None,), 1), (("gpt",), 1)]
+            after = UsageQuery(0, 2**52, by=("asked",), after=("gpt",))
+            rows = await store.ledger.usage(after)
+            assert [(row.values, row.requests) for row in rows] == [((long,), 2)]
+
+    run(work())

@@ -122,7 +122,7 @@ def test_the_body_says_what_an_operator_wants_to_know() -> None:
     assert told["timestamp"] == "2023-11-14T22:13:20Z"
     assert told["data"] == {
         "budget": "api", "scope": "plan:free", "of": OF,
-        "period": "month", "start": "2023-11-14T22:13:19+00:00", "percent": 80,
+        "period": "month", "start": "2023-11-14T22:13:19Z", "percent": 80,
         "limit_usd": "10", "spent_usd": "8", "region": "local",
         "limit_nano_usd": 10**10, "spent_nano_usd": 8 * 10**9,
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StoreAway
+from sluicegate.journey.limit.budget_terms import BudgetTerms
 from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer
 from sluicegate.model.service import Service, Target
@@ -403,5 +404,24 @@ def test_what_was_kept_gives_way_to_the_store_even_where_it_is_older_than_was_fo
             assert replica.names == {"a", "b"}
         finally:
             await keeper.close()
+
+    asyncio.run(scenario())
+
+
+def test_budgets_that_come_and_go_are_told_before_they_run(tmp_path: Path) -> None:
+    told: list[tuple[list[str], int]] = []
+
+    async def scenario() -> None:
+        async with keeping(tmp_path) as (keeper, replica):
+
+            async def take(budgets: Mapping[str, BudgetTerms]) -> None:
+                told.append((list(budgets), len(replica.delivered)))
+
+            keeper.on_budgets = take
+            before = len(replica.delivered)
+            limited = b'{"policies":[{"budget":{"allow":["1/day"]}}]}'
+            await write(keeper, Change("plan", "pro", limited))
+            await write(keeper, Change("plan", "pro", None))
+            assert told == [(["budget;;consumer;plan:pro"], before), ([], before + 1)]
 
     asyncio.run(scenario())

@@ -10,6 +10,7 @@ import pytest
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StoreAway
+from sluicegate.journey.limit.budget import Config
 from sluicegate.metrics import Metrics
 from sluicegate.process.ledger_side import LedgerSide
 from sluicegate.settings import Settings
@@ -17,7 +18,7 @@ from sluicegate.settings.store import Store
 from sluicegate.state.ledger_in_memory import LedgerInMemory
 from sluicegate.state.memory import MemoryState
 from support.entries import Entries
-from support.ledgers import wanted
+from support.ledgers import PLACE, wanted
 from support.loops import run
 from support.stores import opened
 
@@ -33,7 +34,7 @@ class World:
         self._make = Entries()
 
     async def note(self) -> None:
-        entry = self._make(consumer="a")
+        entry = self._make(Clock().wall_us(), consumer="a")
         await self.state.append([(entry.cost, msgspec.msgpack.encode(entry))])
 
     async def close(self) -> None:
@@ -105,5 +106,26 @@ def test_a_side_that_never_began_ends() -> None:
     async def work() -> None:
         side: Any = LedgerSide(Settings(), Clock(), Metrics())
         await side.close()
+
+    run(work())
+
+
+def test_a_budget_that_was_away_counts_what_was_spent_meanwhile(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), store=Store(url="sqlite:///store.db"))
+    budgets = {PLACE: Config(allow=["1/day"]).terms()}
+
+    async def work() -> None:
+        world = World(settings)
+        async with opened(settings, Clock()) as store:
+            world.side.take_store(store.ledger)
+            await world.side.start(world.ledger)
+            await world.side.runs(budgets)
+            await world.side.bring(wanted("a"))
+            await world.side.runs({})
+            await world.note()
+            await world.side.runs(budgets)
+            await world.side.bring(wanted("a"))
+            assert [each.spent for each in await world.ledger.counts()] == [1000]
+            await world.close()
 
     run(work())

@@ -47,7 +47,8 @@ def test_what_cannot_be_used_is_refused_without_a_word_of_the_secret(text: str, 
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"secret": "A" * 33}, "secret"),
+        ({"webhook": "https://hooks.example.com", "secret": "A" * 33}, "secret"),
+        ({"secret": KEY}, "secret"),
         ({"timeout": Duration(0)}, "timeout"),
         ({"timeout": Duration(120)}, "timeout"),
     ],

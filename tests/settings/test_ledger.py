@@ -28,3 +28,12 @@ def test_a_reservation_has_its_bounds(written: str) -> None:
     [fault] = raised.value.faults
     assert fault.path == "ledger.reservation"
     assert "expected `1s` to `1h`" in fault.message
+
+
+@pytest.mark.parametrize("retention", ["0s", "59s"])
+def test_a_ledger_that_keeps_nothing_is_refused(retention: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(f"ledger: {{retention: {retention}}}")
+    (fault,) = caught.value.faults
+    assert fault.path == "ledger.retention"
+    assert fault.message.endswith("; expected at least `1m`")

@@ -45,6 +45,21 @@ def test_many_windows_expire_one_after_the_other(
     run(work())
 
 
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 500, 1101])
+def test_sqlite_keeps_as_many_as_come(tmp_path: Path, count: int) -> None:
+    async def work() -> None:
+        make = Entries()
+        entries = [make() for _ in range(count)]
+        async with opened(Settings(data_dir=str(tmp_path))) as store:
+            assert await store.ledger.book(entries) == count
+            assert await store.ledger.book(entries) == 0
+            kept = await store.ledger.entries(0, EVER, {}, limit=2000)
+            assert sorted(each.id for each in kept) == sorted(each.id for each in entries)
+            assert {each.id: each for each in kept} == {each.id: each for each in entries}
+
+    run(work())
+
+
 def test_entries_are_kept_where_no_partition_can_be_made(
     postgres: Postgres, postgres_url: str
 ) -> None:

@@ -54,8 +54,9 @@ class Books:
         self.kept.keep(self.ask(subject, place), fresh, now_us)
 
     def entry(self, **fields: Any) -> Entry:
-        """Return an entry of now."""
-        known = {"id": f"e-{next(self._numbers):04}", "at_us": self.clock.wall_us()}
+        """Return an entry of now, of the region that tests are in."""
+        number = next(self._numbers)
+        known = {"id": f"e-{number:04}", "at_us": self.clock.wall_us(), "region": "local"}
         return Entry(**{**known, **fields})
 
     async def call(self, consumer: str, nano: int, place: str = PLACE, **fields: Any) -> Entry:

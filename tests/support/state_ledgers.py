@@ -20,7 +20,7 @@ from sluicegate.model.ledger import Entry
 from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from sluicegate.state.contract import Ask, Group, Limit, LimitState, Verdict
-from sluicegate.state.ledger import Batch, Ledger, Line
+from sluicegate.state.ledger import Batch, Ledger, Line, Where
 from sluicegate.state.ledger_in_memory import LedgerInMemory
 from sluicegate.state.memory import MemoryState
 from sluicegate.state.redis.ledger import RedisLedger
@@ -68,6 +68,11 @@ class Pair:
         sums = spent or (0,) * len(group.limits)
         version = await self.ledger.version()
         return await self.ledger.seed(group, subject, sums, self.starts(group), version)
+
+    async def seed_of(self, where: Where, subject: str = "ada", spent: int = 0) -> bool:
+        """Begin counts, of which entries that agree with `where` are a part."""
+        version = await self.ledger.version()
+        return await self.ledger.seed(GROUP, subject, [spent], self.starts(GROUP), version, where)
 
     async def take(
         self, ticket: str, cost: int, group: Group = GROUP, subject: str = "ada",

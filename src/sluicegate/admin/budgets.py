@@ -27,6 +27,7 @@ from sluicegate.admin.spreadsheet import usd
 from sluicegate.errors import UNAVAILABLE, Refused, StateAway
 from sluicegate.model.resource import Resource
 from sluicegate.snapshot.budgets import limits_of
+from sluicegate.store.of_region import OfRegion
 
 if TYPE_CHECKING:
     from sluicegate.admin.control import Control
@@ -73,7 +74,8 @@ class ReconciledBudget(Resource, frozen=True, kw_only=True):
 
     `stored` is what the store has, `waiting` what the state has to give to it. `difference` is
     what was counted and is not in the ledger. `busy`: calls have come all the time, so that no
-    verdict was possible. `repaired`: it was different, and the counts are right now.
+    verdict was possible. `not_configured`: no policy has this budget now, so that calls are not
+    charged to it. `repaired`: it was different, and the counts are right now.
     """
 
     place: str
@@ -87,7 +89,7 @@ class ReconciledBudget(Resource, frozen=True, kw_only=True):
     waiting_nano_usd: int
     difference_nano_usd: int
     difference_usd: str
-    verdict: Literal["equal", "different", "busy", "repaired"]
+    verdict: Literal["equal", "different", "busy", "not_configured", "repaired"]
 
 
 class ReconciledList(Resource, frozen=True, kw_only=True):
@@ -97,6 +99,7 @@ class ReconciledList(Resource, frozen=True, kw_only=True):
     equal: int
     different: int
     busy: int
+    not_configured: int
     repaired: int
 
 
@@ -163,7 +166,7 @@ class Budgets(Controller):
         found = await _compared(control, clock)
         wrong = [each for each in found if each.verdict == "different"]
         async with _asking(control) as ledger:
-            right = await Reconciliation(ledger, control.store.ledger, clock).repair(wrong)
+            right = await Reconciliation(ledger, _here(control), clock).repair(wrong)
         for each in right:
             structlog.get_logger().warning(
                 "the counts of a budget were put right", audit=True, who=who.name, via=who.via,
@@ -190,7 +193,8 @@ async def _compared(control: Control, clock: Clock) -> list[Reconciled]:
         if waiting > MOST_WAITING:
             detail = f"{waiting} entries wait for the store, which has to catch up first"
             raise Refused(UNAVAILABLE, detail, AGAIN)
-        return await Reconciliation(ledger, control.store.ledger, clock).compare()
+        runs = control.budgets()
+        return await Reconciliation(ledger, _here(control), clock, runs).compare()
 
 
 class _Seen:
@@ -294,6 +298,7 @@ def _listed(found: Sequence[Reconciled], right: Sequence[Reconciled]) -> Reconci
         equal=verdicts.count("equal"),
         different=verdicts.count("different"),
         busy=verdicts.count("busy"),
+        not_configured=verdicts.count("not_configured"),
         repaired=verdicts.count("repaired"),
     )
 
@@ -318,3 +323,8 @@ def _compared_shown(each: Reconciled, *, repaired: bool) -> ReconciledBudget:
         difference_usd=usd(each.difference),
         verdict="repaired" if repaired else each.verdict,
     )
+
+
+def _here(control: Control) -> OfRegion:
+    """Return what the ledger has of this region, whose state is compared with it."""
+    return OfRegion(control.store.ledger, control.region)

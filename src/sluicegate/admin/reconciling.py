@@ -11,7 +11,7 @@ disturbed is looked at again, in smaller portions. Budgets at rest need none of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -24,7 +24,7 @@ from sluicegate.state.contract import EXACT, Group, Limit
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.state.ledger import Ledger, Line, Spent
-    from sluicegate.store.ledger import LedgerStore
+    from sluicegate.store.ledger import Sums
 
 PORTION: Final = 50
 """Budgets that are looked at together, at most."""
@@ -38,7 +38,7 @@ PAGE: Final = 1000
 BETWEEN: Final = "\x1f"
 DECODER: Final = msgspec.msgpack.Decoder(Entry)
 
-Verdict = Literal["equal", "different", "busy"]
+Verdict = Literal["equal", "different", "busy", "not_configured"]
 Budget = tuple[str, str, str]
 """Place, subject and label of counts."""
 
@@ -48,6 +48,7 @@ class Reconciled(msgspec.Struct, frozen=True):
 
     `stored` is what the store has of the period since `start_us`, `waiting` what the state has
     of it besides. `busy`: it never stood still; the numbers are the last ones seen.
+    `not_configured`: calls are not charged to it now, so that there is nothing to prove.
     """
 
     place: str
@@ -73,14 +74,17 @@ class _Look:
     ) -> None:
         self._before = {_budget(count): count for count in before}
         self._after = {_budget(count): count for count in after}
-        self._lines: dict[str, list[tuple[int, int, Entry]]] = {}
+        self._lines: list[tuple[int, int, Entry, tuple[str, ...]]] = []
         for line in lines:
-            if not line.budgets or not line.cost:
-                continue
-            entry = DECODER.decode(line.entry)
-            found = (line.at_us or entry.at_us, line.cost, entry)
-            for budget in line.budgets:
-                self._lines.setdefault(budget, []).append(found)
+            if line.cost:
+                entry = DECODER.decode(line.entry)
+                at_us = line.at_us or entry.at_us
+                self._lines.append((at_us, line.cost, entry, line.budgets))
+        self._sorted: dict[tuple[str, ...], dict[tuple[str | None, ...], list[int]]] = {}
+        self._named: dict[str, list[int]] = {}
+        for number, line_ in enumerate(self._lines):
+            for budget in line_[3]:
+                self._named.setdefault(budget, []).append(number)
 
     def counts(self, budget: Budget) -> tuple[Spent | None, bool]:
         """Return the counts of a budget, and whether they stood still."""
@@ -91,19 +95,42 @@ class _Look:
         return after, still
 
     def waiting(self, budget: Budget, start_us: int, end_us: int) -> dict[str, tuple[int, int]]:
-        """Return lines that were charged to it in that time: by id, when and nano-USD."""
-        lines = self._lines.get(budget[0] + BETWEEN + budget[1], ())
-        return {entry.id: (at, cost) for at, cost, entry in lines if start_us <= at < end_us}
+        """Return lines of that time that are its: by id, when and nano-USD.
+
+        These are lines that name it, and entries that it is the sum of though they are older.
+        """
+        numbers = {*self._named.get(budget[0] + BETWEEN + budget[1], ()), *self._agreeing(budget)}
+        lines = [self._lines[number] for number in sorted(numbers)]
+        return {entry.id: (at, cost) for at, cost, entry, _ in lines if start_us <= at < end_us}
+
+    def _agreeing(self, budget: Budget) -> Sequence[int]:
+        where = entries_of(budget[0], budget[1]) or {}
+        fields = tuple(where)
+        if not fields:
+            return ()
+        if fields not in self._sorted:
+            by = self._sorted[fields] = {}
+            for number, (_, _, entry, _) in enumerate(self._lines):
+                values = tuple(getattr(entry, field) for field in fields)
+                by.setdefault(values, []).append(number)
+        return self._sorted[fields].get(tuple(where.values()), ())
 
 
 class Reconciliation:
     """Compares, and repairs. Raises StateAway and StoreAway."""
 
-    def __init__(self, ledger: Ledger, store: LedgerStore, clock: Clock) -> None:
-        """Read counts and lines from `ledger`, entries from `store`."""
+    def __init__(
+        self, ledger: Ledger, store: Sums, clock: Clock,
+        runs: Container[str] | None = None,
+    ) -> None:  # fmt: skip
+        """Read counts and lines from `ledger`, entries from `store`.
+
+        `runs` has the places of the budgets that run; None: all that have counts.
+        """
         self._ledger = ledger
         self._store = store
         self._clock = clock
+        self._runs = runs
 
     async def compare(self) -> list[Reconciled]:
         """Compare every budget in its present period, in the order of their names.
@@ -127,7 +154,14 @@ class Reconciliation:
             waiting = missed + rest
             if missed:
                 await self._clock.sleep(PAUSE_S)
-        return sorted(found, key=lambda each: (each.place, each.subject, each.label))
+        judged = [self._judged(each) for each in found]
+        return sorted(judged, key=lambda each: (each.place, each.subject, each.label))
+
+    def _judged(self, found: Reconciled) -> Reconciled:
+        """Say of what differs whether it matters."""
+        if found.verdict == "equal" or self._runs is None or found.place in self._runs:
+            return found
+        return msgspec.structs.replace(found, verdict="not_configured")
 
     async def repair(self, differing: Iterable[Reconciled]) -> list[Reconciled]:
         """Put counts right, and return those that now are."""
@@ -232,7 +266,7 @@ class Reconciliation:
             bounds = [bounds_of(period_of(label) or "month", now_us) for label in labels]
             spent = [await self._store.spent(where, *each) for each in bounds]
             starts = [start_us for start_us, _ in bounds]
-            if await self._ledger.put(group, subject, spent, starts, version):
+            if await self._ledger.put(group, subject, spent, starts, version, where):
                 return True
             await self._clock.sleep(PAUSE_S)
         return False

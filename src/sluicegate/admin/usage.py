@@ -35,8 +35,10 @@ from sluicegate.store.ledger import DIMENSIONS, MOST_ROWS, Dimension, UsageQuery
 
 ANY_TEXT: Final = r"^[ -~]{0,256}$(?!\n)"
 GROUPS: Final = rf"^(({'|'.join(DIMENSIONS)})(,({'|'.join(DIMENSIONS)}))*)?$(?!\n)"
-BY: Final = "What rows are told apart by, with commas between: " + ", ".join(
-    f"`{name}`" for name in DIMENSIONS
+BY: Final = (
+    "What rows are told apart by, with commas between: "
+    + ", ".join(f"`{name}`" for name in DIMENSIONS)
+    + ". `asked` is the model's name as callers wrote it, at most 200 characters of it."
 )
 PLACE: Final = r"^([0-9]{1,18}\.[!-~]{1,128})?$(?!\n)"
 

@@ -82,6 +82,9 @@ def _here(file: Path) -> Iterator[Finding]:
         yield from (_fault(file, fault) for fault in missing)
     else:
         yield Finding("file", "ok", f"{file} has no faults")
+    from sluicegate.cli.examination.money import money_findings  # noqa: PLC0415 - as below
+
+    yield from money_findings(loaded.resources)
     settings = loaded.settings
     yield from file_findings(settings)
     yield from asyncio.run(_servers(settings))

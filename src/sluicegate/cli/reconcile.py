@@ -49,7 +49,7 @@ def _row(item: dict[str, Any]) -> list[object]:
 def _summary(found: dict[str, Any]) -> str:
     words = f"{len(found['items'])} counts: {found['equal']} equal to the ledger"
     return words + "".join(
-        f", {found[verdict]} {verdict}"
-        for verdict in ("different", "repaired", "busy")
+        f", {found[verdict]} {verdict.replace('_', ' ')}"
+        for verdict in ("different", "repaired", "busy", "not_configured")
         if found[verdict]
     )

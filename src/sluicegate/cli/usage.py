@@ -13,6 +13,7 @@ from sluicegate.cli.moments import past
 from sluicegate.cli.remote import Session
 from sluicegate.cli.table import table
 from sluicegate.clock import Clock
+from sluicegate.store.ledger import DIMENSIONS
 
 COUNTED: Final = ("requests", "failed", "input_tokens", "output_tokens", "cost_usd")
 ENTRY: Final = (
@@ -36,7 +37,8 @@ def usage(
         str,
         typer.Option(
             help="What rows are told apart by, with commas between: consumer, team, key, plan, "
-            "route, model, provider, deployment, region, status, month, day, hour."
+            "route, model, provider, deployment, asked (the model's name as callers wrote it), "
+            "region, status, month, day, hour."
         ),
     ] = "consumer",
     since: Annotated[
@@ -62,6 +64,10 @@ def usage(
     """Show what calls of models used and cost, in dollars."""
     if csv and session.output.as_json:
         raise CommandFailed(Exit.USAGE, "found `--csv` and `--json`; expected one of them")
+    unknown = [] if entries else [each for each in by.split(",") if each not in DIMENSIONS]
+    if by and unknown:
+        message = f"`--by`: found `{unknown[0]}`; expected some of {', '.join(DIMENSIONS)}"
+        raise CommandFailed(Exit.USAGE, message)
     clock = Clock()
     query = {
         "since": past(since, clock), "until": past(until, clock),

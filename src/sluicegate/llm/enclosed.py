@@ -121,22 +121,24 @@ def enclosed(body: bytes) -> Enclosed:
     found = Enclosed()
     try:
         call = CALL.decode(body)
-        turns = [*(call.messages or ()), *(call.contents or ())]
-        if _opens(call.input):
+        turns = call.messages or []
+        if call.contents:
+            turns += call.contents
+        if call.input is not NONE and _opens(call.input):
             turns += ITEMS.decode(call.input)
     except (ValueError, RecursionError):
         return found
     found.tools = call.tools is not NONE or call.toolConfig is not NONE
     for turn in turns:
         for raw in (turn.content, turn.parts, turn.output):
-            if _opens(raw) and not _is_words(raw):
+            if raw is not NONE and _opens(raw) and not _is_words(raw):
                 _walk(raw, found)
     return found
 
 
 def _opens(raw: msgspec.Raw) -> bool:
     """Say whether it is a list or an object, and no text."""
-    return raw is not NONE and memoryview(raw)[0] in OPENING
+    return memoryview(raw)[0] in OPENING
 
 
 def _is_words(raw: msgspec.Raw) -> bool:

@@ -248,7 +248,7 @@ def _about(alert: Alert) -> dict[str, object]:
         "scope": "" if read is None else read.scope,
         "of": entries_of(alert.place, alert.subject) or {},
         "period": period_of(alert.label),
-        "start": instant(alert.start_us).isoformat(),
+        "start": instant(alert.start_us).isoformat().replace("+00:00", "Z"),
         "percent": alert.percent,
         "limit_usd": usd(alert.limit),
         "spent_usd": usd(alert.spent),

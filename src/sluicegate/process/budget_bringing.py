@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sluicegate.clock import Clock
     from sluicegate.model.ledger import BudgetWanted
     from sluicegate.state.ledger import Ledger
-    from sluicegate.store.ledger import LedgerStore
+    from sluicegate.store.ledger import Sums
 
 TRIES: Final = 5
 PAUSE_S: Final = 0.1
@@ -42,9 +42,7 @@ class Still(Protocol):
 class BudgetBringing:
     """A `BudgetSource` beside the store."""
 
-    def __init__(
-        self, ledger: Ledger, store: LedgerStore | None, clock: Clock, mover: Still
-    ) -> None:
+    def __init__(self, ledger: Ledger, store: Sums | None, clock: Clock, mover: Still) -> None:
         """Without a store nothing was spent but what waits in the state."""
         self._ledger = ledger
         self._store = store
@@ -100,7 +98,8 @@ class BudgetBringing:
             starts_us.append(start_us)
             spent.append(await self._spent(wanted, start_us, end_us))
         group = Group(wanted.place, limits, settles=True)
-        return await self._ledger.seed(group, wanted.subject, spent, starts_us, version)
+        where = None if self._store is None else wanted.where
+        return await self._ledger.seed(group, wanted.subject, spent, starts_us, version, where)
 
     async def _spent(self, wanted: BudgetWanted, start_us: int, end_us: int) -> int:
         if self._store is None:

@@ -35,7 +35,7 @@ from sluicegate.store.kept import DAY_S
 from sluicegate.store.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from sluicegate.clock import Clock
     from sluicegate.errors import Fault
@@ -87,6 +87,7 @@ class Keeper:
         self.region = settings.region.name
         self.arrival = 0
         self.ledger: Ledger | None = None
+        self.on_budgets: Callable[[Mapping[str, BudgetTerms]], Awaitable[None]] | None = None
         self.on_tokens: Callable[[Sequence[str]], None] = lambda _: None
         self._parts = parts
         self._fitting = parts.fitting
@@ -368,6 +369,8 @@ class Keeper:
             self._unfit.value = len(fit.left_out)
             self._owed = self._secrets.missed
             self._budgets = await asyncio.to_thread(budgets_of, fit.whole)
+            if self.on_budgets is not None:
+                await self.on_budgets(self._budgets)
             self._replica.deliver(await asyncio.to_thread(fit.beside, declares))
             consumers, teams = await asyncio.to_thread(fit.callers_since, before)
             if before is not None and (consumers or teams):  # what was looked up meanwhile

@@ -10,19 +10,24 @@ lines are moved to. Where there is no store they are deleted, so that the state 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import StoreAway
 from sluicegate.process.alerts import OpenAlerts
 from sluicegate.process.budget_bringing import BudgetBringing
+from sluicegate.process.budget_forgetting import BudgetForgetting
 from sluicegate.process.ledger_moving import Mover
 from sluicegate.process.ledger_retention import Retention
+from sluicegate.snapshot.budgets import limits_of
+from sluicegate.store.of_region import OfRegion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sluicegate.clock import Clock
+    from sluicegate.journey.limit.budget_terms import BudgetTerms
     from sluicegate.metrics import Metrics
     from sluicegate.model.ledger import BudgetWanted, Entry
     from sluicegate.settings import Settings
@@ -43,14 +48,18 @@ class LedgerSide:
         self._alerts: OpenAlerts | None = None
         self._mover: Mover | None = None
         self._bringing: BudgetBringing | None = None
+        self._forgetting: BudgetForgetting | None = None
         self._retention: Retention | None = None
 
     async def start(self, ledger: Ledger | None) -> None:
         """Connect; returns once that was tried. None where the state is each worker's own."""
         self.ledger = ledger
         if ledger is not None:
+            self._forgetting = BudgetForgetting(ledger, self._clock)
             await ledger.start()
             self._begin(ledger)
+            if not self._settings.store.exists:
+                await self._forgetting.runs({})
 
     def take_store(self, store: LedgerStore) -> None:
         """Move lines there from now on."""
@@ -61,6 +70,11 @@ class LedgerSide:
         self._retention.start()
         if self.ledger is not None:
             self._begin(self.ledger)
+
+    async def runs(self, budgets: Mapping[str, BudgetTerms]) -> None:
+        """Take notice of the budgets that are about to run, by the places of their counts."""
+        if self._forgetting is not None:
+            await self._forgetting.runs(await asyncio.to_thread(_periods, budgets))
 
     async def bring(self, wanted: BudgetWanted) -> None:
         """Have the state count a budget. Raises StoreAway, StateAway."""
@@ -78,6 +92,8 @@ class LedgerSide:
 
     async def close(self) -> None:
         """Move what waits, for a while, and let go of everything; before the store is closed."""
+        if self._forgetting is not None:
+            await self._forgetting.close()
         if self._bringing is not None:
             await self._bringing.close()
         if self._mover is not None:
@@ -104,4 +120,12 @@ class LedgerSide:
             name=secrets.token_hex(8),
         )
         self._mover.start()
-        self._bringing = BudgetBringing(ledger, self._store, self._clock, self._mover)
+        here = None
+        if self._store is not None:
+            here = OfRegion(self._store, self._settings.region.name)
+        self._bringing = BudgetBringing(ledger, here, self._clock, self._mover)
+
+
+def _periods(budgets: Mapping[str, BudgetTerms]) -> dict[str, frozenset[str]]:
+    """Return the periods of budgets by their places. There may be thousands."""
+    return {place: frozenset(limits_of(terms)) for place, terms in budgets.items()}

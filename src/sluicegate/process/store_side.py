@@ -84,6 +84,8 @@ class StoreSide:
         await self._close_failed()
         try:
             self._starting = await open_keeper(*parts, file, self._replica)
+            if self._ledger is not None:
+                self._starting.on_budgets = self._ledger.runs
             await self._starting.start(file, after)
         except ConfigError as error:
             return error.faults

@@ -68,6 +68,9 @@ class Alerts(Resource, frozen=True, kw_only=True):
         """Refuse what nobody could keep."""
         if not 0 < self.timeout <= MOST_S:
             raise FieldFault(("timeout",), f"found {self.timeout}; expected more than 0, to `60s`")
+        if self.secret is not None and self.webhook is None:
+            message = "nothing is sent that it could sign: set `webhook`, or leave it out"
+            raise FieldFault(("secret",), message)
         try:
             b64decode((self.secret or "").removeprefix("whsec_"), validate=True)
         except ValueError:

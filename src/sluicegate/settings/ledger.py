@@ -11,6 +11,8 @@ from sluicegate.model.units import Duration
 
 LEAST_S: Final = 1
 MOST_S: Final = 3600
+LEAST_RETENTION_S: Final = 60
+"""The shortest period of a budget."""
 
 
 class Ledger(Resource, frozen=True, kw_only=True):
@@ -38,5 +40,7 @@ class Ledger(Resource, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be kept."""
+        if self.retention < LEAST_RETENTION_S:
+            raise FieldFault(("retention",), f"found {self.retention}; expected at least `1m`")
         if not LEAST_S <= self.reservation <= MOST_S:
             raise FieldFault(("reservation",), f"found {self.reservation}; expected `1s` to `1h`")

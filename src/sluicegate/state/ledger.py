@@ -107,9 +107,9 @@ class Ledger(Protocol):
         """Begin the counts of a budget: of each limit what the store has of its period.
 
         What waits here and what is reserved is added: lines that name the budget, and entries that
-        agree with `where` though they do not, being older than it. False where that cannot be exact: lines were
-        moved since `version` or are being moved, or another period has begun. Where there are
-        counts already they stay, and it is True.
+        agree with `where` though they do not, being older than it. False where that cannot be
+        exact: lines were moved since `version` or are being moved, or another period has begun.
+        Where there are counts already they stay, and it is True.
         """
 
     async def put(

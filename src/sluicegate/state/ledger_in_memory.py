@@ -50,8 +50,9 @@ class LedgerInMemory:
             return None
         self._mover, self._moves_until_us = mover, now_us + MOVER_US
         kept = self._kept
-        oldest = (*islice(kept.lines, most), *islice(kept.alerts, most))
-        ids = sorted(oldest, key=_number)[:most]
+        ids = [*islice(kept.lines, most)]  # they are in their order
+        if kept.alerts:
+            ids = sorted((*ids, *islice(kept.alerts, most)), key=_number)[:most]
         batch = Batch(
             [kept.lines[each] for each in ids if each in kept.lines],
             [kept.alerts[each] for each in ids if each in kept.alerts],

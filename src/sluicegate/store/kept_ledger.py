@@ -62,7 +62,7 @@ class KeptLedger:
             for known in await self._known(connection, rows):
                 del rows[known]
             if rows:
-                await connection.exec_driver_sql(self._insert(connection), [*rows.values()])
+                await self._server.add(connection, self._insert(connection), [*rows.values()])
         return len(rows)
 
     async def spent(self, where: Mapping[str, str | None], since_us: int, until_us: int) -> int:

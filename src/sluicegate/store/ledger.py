@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from sluicegate.model.ledger import Entry
 
 Dimension = Literal[
-    "consumer", "team", "key", "plan", "route", "model", "provider", "deployment", "region",
-    "status", "month", "day", "hour",
+    "consumer", "team", "key", "plan", "route", "model", "provider", "deployment", "asked",
+    "region", "status", "month", "day", "hour",
 ]  # fmt: skip
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
-    "consumer", "team", "key", "plan", "route", "model", "provider", "deployment", "region",
-    "status", "month", "day", "hour",
+    "consumer", "team", "key", "plan", "route", "model", "provider", "deployment", "asked",
+    "region", "status", "month", "day", "hour",
 )  # fmt: skip
 MOST_ROWS: Final = 10_000
 
@@ -24,7 +24,8 @@ MOST_ROWS: Final = 10_000
 class UsageQuery(msgspec.Struct, frozen=True):
     """Which entries to add up: admitted from `since_us` until before `until_us`, `where` is equal.
 
-    `by` are what rows are told apart by. Days and hours are UTC. At most `limit` rows, by their
+    `by` are what rows are told apart by; `asked` is the name of the model as callers wrote it, its
+    first characters where it is long. Days and hours are UTC. At most `limit` rows, by their
     values in the order of `by`, behind `after` (the values of the last row of the page before).
     """
 
@@ -61,23 +62,27 @@ class UsageRow(msgspec.Struct, frozen=True):
     bytes_out: int
 
 
-class LedgerStore(Protocol):
-    """Every call is bounded by `store.timeout` and raises StoreAway when that has passed."""
-
-    async def book(self, entries: Sequence[Entry]) -> int:
-        """Keep entries, all or none; those that are there already stay. Returns how many came."""
+class Sums(Protocol):
+    """What budgets ask of the store. Raises StoreAway."""
 
     async def spent(self, where: Mapping[str, str | None], since_us: int, until_us: int) -> int:
         """Return the nano-USD of entries that were admitted then and agree with `where`."""
-
-    async def usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Add up."""
 
     async def entries(
         self, since_us: int, until_us: int, where: Mapping[str, str | None], *, limit: int = 100,
         before: tuple[int, str] | None = None,
     ) -> list[Entry]:  # fmt: skip
         """Return entries, newest first, behind `before` (`at_us` and `id` of the last one seen)."""
+
+
+class LedgerStore(Sums, Protocol):
+    """Every call is bounded by `store.timeout` and raises StoreAway when that has passed."""
+
+    async def book(self, entries: Sequence[Entry]) -> int:
+        """Keep entries, all or none; those that are there already stay. Returns how many came."""
+
+    async def usage(self, query: UsageQuery) -> list[UsageRow]:
+        """Add up."""
 
     async def prepare(self, now_us: int) -> None:
         """Make the partitions of this month and of the next ones (PostgreSQL); harmless again."""

@@ -26,6 +26,8 @@ HOUR_US: Final = 3_600_000_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_NUMBER: Final = 15
 """Digits: more than any number that is kept has."""
+MOST_ASKED: Final = 200
+"""Characters of what callers called a model: they may write anything."""
 TRUTHS: Final = {"true": True, "false": False}
 
 
@@ -120,6 +122,8 @@ def _dimension(name: str, month: Month) -> ColumnElement[Any]:
             return ledger.c.at_us // DAY_US
         case "hour":
             return ledger.c.at_us // HOUR_US
+        case "asked":
+            return func.substr(ledger.c.asked, 1, MOST_ASKED)
         case _ if name in DIMENSIONS:
             return ledger.c[name]
     raise ValueError(f"there is no dimension `{name}`")

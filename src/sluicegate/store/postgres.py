@@ -10,7 +10,7 @@ the holder before has left.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, Text, any_, func, literal, select
@@ -72,6 +72,12 @@ class Postgres:
     async def alone(self, connection: AsyncConnection, lock: int) -> None:
         """Take an advisory lock until the end of the transaction."""
         await connection.execute(select(func.pg_advisory_xact_lock(LOCKS, lock)))
+
+    async def add(
+        self, connection: AsyncConnection, insert: str, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Send them all at once."""
+        await connection.exec_driver_sql(insert, [*rows])
 
     def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
         """Write the month."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class Server(Protocol):
 
     async def alone(self, connection: AsyncConnection, lock: int) -> None:
         """Have a transaction wait until nobody else is in one with this lock (see `tables`)."""
+
+    async def add(
+        self, connection: AsyncConnection, insert: str, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Add rows by an INSERT of one, in the server's words, with its values in their order."""
 
     def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
         """Return the month of UTC microseconds since 1970, as `2026-07`."""

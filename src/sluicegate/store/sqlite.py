@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from sluicegate.store.transactions import Transactions
 
 SECOND_US: Final = 1_000_000
+TOGETHER: Final = (500, 50)
+"""Rows of one INSERT, by turns: few forms, so that each is prepared once. A statement has at most
+32 766 values (sqlite.org/limits.html)."""
 
 
 class Sqlite:
@@ -69,6 +73,24 @@ class Sqlite:
 
     async def alone(self, connection: AsyncConnection, lock: int) -> None:
         """Do nothing: whoever writes is alone."""
+
+    async def add(
+        self, connection: AsyncConnection, insert: str, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Add many with each statement.
+
+        Python's lock changes hands for a statement, which costs more than a row does.
+        """
+        one = f"({', '.join('?' * len(rows[0]))})"
+        at = 0
+        for together in TOGETHER:
+            many = insert.replace(one, ", ".join([one] * together), 1)
+            while len(rows) - at >= together:
+                values = tuple(chain.from_iterable(rows[at : at + together]))
+                await connection.exec_driver_sql(many, values)
+                at += together
+        if at < len(rows):
+            await connection.exec_driver_sql(insert, [*rows[at:]])
 
     def month(self, at_us: ColumnElement[int]) -> ColumnElement[str]:
         """Write the month."""

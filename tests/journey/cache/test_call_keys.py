@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.exchange import Exchange
+from sluicegate.journey.cache import call_keys
 from sluicegate.journey.cache.call_keys import CallKeys, plain
 from sluicegate.model.model import Model
 from sluicegate.model.units import convert
@@ -38,6 +39,28 @@ def test_a_body_is_compared_by_what_it_says() -> None:
     assert same(call(), call(written))
     assert same(call(), call(BODY | {"user": "u", "metadata": {"a": "b"}, "prompt_cache_key": "k"}))
     assert same(call(), call(BODY | {"stream_options": {"include_usage": True}}))
+
+
+def test_bytes_that_were_read_before_are_the_same_call_again() -> None:
+    keys = CallKeys((), shared=False, tools=False)
+
+    def of(asked: Exchange) -> bytes | None:
+        assert asked.call is not None
+        return asyncio.run(keys.of(asked, asked.call))
+
+    one = call()
+    assert of(one) == of(call()) == key(one) is not None
+    assert of(call(consumer="bob")) == key(call(consumer="bob")) != of(one)
+    tools = call(BODY | {"tools": [{}]})
+    assert of(tools) is of(tools) is None
+
+
+def test_no_more_bodies_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_keys, "MOST_BODIES", 1)
+    keys = CallKeys((), shared=False, tools=False)
+    for asked in (call(), call(BODY | {"n": 2}), call()):
+        assert asked.call is not None
+        assert asyncio.run(keys.of(asked, asked.call)) == key(asked)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def test_a_hit_costs_no_tokens_and_says_so() -> None:
     assert (first.call.cost, first.call.tokens, first.call.from_cache) == (7, 7, False)
     assert (second.call.cost, second.call.tokens, second.call.from_cache) == (0, 0, True)
     assert client(first).header("sluicegate-cost") == "7"
-    assert client(second).header("sluicegate-cost") is None
+    assert client(second).header("sluicegate-cost") == "0"
+    assert (first.call.provider, first.call.deployment) == ("p", "p/m")
+    assert (second.call.provider, second.call.deployment) == ("p", "p/m")
     assert client(second).header("age") == "0"
 
 

@@ -19,7 +19,7 @@ def test_only_who_joined_is_told_that_it_did() -> None:
         assert client(first).header("sluicegate-cache") is None
         assert client(first).header("sluicegate-cost") == "7"
         assert client(second).header("sluicegate-cache") == "joined"
-        assert client(second).header("sluicegate-cost") is None
+        assert client(second).header("sluicegate-cost") == "0"
         assert client(second).header("content-type") == "x"
 
     asyncio.run(work())

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from sluicegate.exchange import Exchange
-from sluicegate.journey.cache.kept import FORM, Kept
+from sluicegate.journey.cache.kept import FORM, Kept, read
 from sluicegate.journey.cache.replay import replay
+from sluicegate.journey.dispatch.model.cost_told import overhead_ms
 from support.cached_calls import call, client, turns
 from support.exchanges import exchange, sink
 from support.mock_clock import EPOCH_US, MockClock
@@ -95,3 +97,28 @@ def test_a_client_that_has_another_version_gets_this_one() -> None:
     asked = exchange(headers={"if-none-match": '"v0"'})
     at_once(asked, PAGE)
     assert (sink(asked).status, sink(asked).body) == (200, b"page")
+
+
+@pytest.mark.parametrize("paced", [True, False])
+def test_what_comes_before_the_first_byte_is_all_that_is_ours(*, paced: bool) -> None:
+    async def work() -> None:
+        clock = MockClock()
+        asked = call(clock=clock, stream=True)
+        assert asked.call is not None
+        clock.advance(0.25)
+        task = asyncio.ensure_future(replay(asked, STREAM, paced=paced))
+        await turns()
+        for _ in range(3):
+            clock.advance(1)
+            await turns()
+        await task
+        assert overhead_ms(asked, asked.call) == 250.0
+        assert asked.call.first_token_at
+        assert client(asked).header("sluicegate-cost") is None
+
+    asyncio.run(work())
+
+
+def test_an_answer_of_before_who_had_answered_was_kept_is_read() -> None:
+    older = list(msgspec.structs.astuple(PAGE))[:-2]
+    assert read(msgspec.msgpack.encode(older)) == PAGE

@@ -72,6 +72,18 @@ def test_of_limits_of_several_policies_the_one_with_the_smallest_part_left_is_sh
     assert headers.get_all(b"ratelimit") == [b'"a";r=4;t=0', b'"a";r=700;t=0', b'"a";r=2;t=0']
 
 
+def test_several_policies_are_written_in_their_order_in_one_hook() -> None:
+    asked = exchange()
+    asked.response = Response(200, Headers([(b"ratelimit", b"theirs")]), 0)
+    last = Announcement(ONE, [Outcome(True, 5, 2, 0, 0)], "")
+    uncounted = Announcement(ONE, [], "allow", last)
+    Announcement(ONE, [Outcome(True, 5, 4, 0, 0)], "", uncounted).write(asked)
+    headers = asked.response.headers
+    assert headers.get_all(b"ratelimit") == [b'"a";r=4;t=0', b'"a";r=2;t=0']
+    assert headers.get_all(b"x-ratelimit-remaining") == [b"2"]
+    assert headers.get_all(b"sluicegate-degraded") == [b'"a";away=allow']
+
+
 def test_what_the_target_says_of_limits_of_its_own_is_dropped() -> None:
     theirs = [(b"ratelimit", b"limit=5, remaining=1"), (b"x-ratelimit-remaining", b"1")]
     found = written(Headers([*theirs, (b"x-other", b"1")]), *ADMITS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluicegate.journey.limit.algorithms.spending import Spending
 from sluicegate.journey.limit.budget_subject import budget_subject
 from sluicegate.journey.limit.budget_terms import BudgetTerms, wanted
 from sluicegate.journey.limit.cost import UsdCost
+from sluicegate.model.resource import FieldFault
 from support.exchanges import parts
 from support.mock_clock import MockClock
 
@@ -51,3 +54,19 @@ def test_what_is_wanted_of_the_ledger_is_what_this_place_has_let_through() -> No
         assert asked.where == {"consumer": "ann", "model": "fast"} | more
         assert asked.limits == (("spending-day", 25 * 10**9, "day"),)
         assert asked.place == rule.limits.group.place
+
+
+@pytest.mark.parametrize(
+    "text", ["25 dollars", "25/week", "25/day sliding 3", "25/day rolling", "a day", ""]
+)
+def test_what_is_no_budget_is_told_what_one_takes(text: str) -> None:
+    with pytest.raises(FieldFault) as caught:
+        terms(text).check()
+    message = "write dollars per minute, hour, day or month, such as `25/day`"
+    assert str(caught.value) == f"`{text}`: {message}"
+
+
+def test_an_amount_that_cannot_be_counted_says_so() -> None:
+    with pytest.raises(FieldFault, match=r"decimals|dollars") as caught:
+        terms("0.0000000001/day").check()
+    assert "per minute" not in str(caught.value)

@@ -52,6 +52,9 @@ def cleaned(text: str, kinds: Any = KINDS, own: Mapping[str, str] | None = None)
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----x", "[key]x"),
         ("the word skyscraper and a task-force-of-many-people", None),
         ("sg_local_0123456789abcdef", "[key]"),
+        ("msg_sg_0123456789abcdef and chatcmpl-r8_0123456789abcdef", None),
+        ("toolu_fw_0123456789abcdef, resp_sg_0123456789abcdef", None),
+        ("my_sk-0123456789abcdef", "my_[key]"),
     ],
 )
 def test_what_looks_like_somebodys_is_taken_out(text: str, expected: str | None) -> None:

@@ -48,6 +48,16 @@ class Server:
         return self.call(second)
 
 
+class Later(Server):
+    """Answers in the next turn of the loop."""
+
+    def call(self, command: bytes) -> asyncio.Future[Any]:
+        answer, loop = super().call(command), asyncio.get_running_loop()
+        later = loop.create_future()
+        loop.call_soon(lambda: later.set_result(answer.result()))
+        return later
+
+
 class Two:
     """Knows where a call may be made again."""
 
@@ -87,6 +97,23 @@ def test_a_script_that_the_server_has_lost_is_brought() -> None:
     server = Server("a", "NOSCRIPT No matching script.", 7)
     assert outcome(Two(server, None)) == 7
     assert server.sent == ["EVALSHA", "EVAL"]
+
+
+def test_a_script_that_many_calls_miss_is_brought_once() -> None:
+    async def body() -> None:
+        metrics = Metrics()
+        counts = CallCounts(MockClock(), metrics, Watch(metrics))
+        lost = "NOSCRIPT No matching script."
+        server = Later("a", lost, lost, lost, 1, 2, 3, lost, 4)
+        caller = Caller(Two(server, None), counts)
+        calls = [caller.call(b"a", BY_DIGEST, SCRIPT) for _ in range(3)]
+        assert await asyncio.gather(*calls) == [1, 2, 3]
+        assert server.sent == ["EVALSHA"] * 3 + ["EVAL", "EVALSHA", "EVALSHA"]
+        assert await caller.call(b"a", BY_DIGEST, SCRIPT) == 4
+        assert server.sent[6:] == ["EVALSHA", "EVAL"]
+        assert caller.brought == 2
+
+    run(body())
 
 
 def test_a_call_for_a_slot_that_moved_is_made_once_more_where_it_is_now() -> None:

@@ -16,7 +16,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.model.ledger import Entry
 from sluicegate.settings import State, StateTls
 from sluicegate.state.ledger import Batch
-from sluicegate.state.redis.ledger import SCRIPTS, RedisLedger, open_ledger
+from sluicegate.state.redis.ledger import OF_CALLS, SCRIPTS, RedisLedger, open_ledger
 from sluicegate.state.redis.scripts import script
 from support.loops import run
 from support.ports import free_port
@@ -187,3 +187,19 @@ def test_the_rights_that_limits_need_are_enough_with_tls(tmp_path: Path) -> None
     with tls_server(tmp_path) as server:
         tls = StateTls(ca=str(server.authority.ca))
         play(server.url, scene, tls=tls, username=USER, password=PASSWORD)
+
+
+def test_a_server_learns_what_workers_call_before_they_do(valkey: Valkey) -> None:
+    names = [script(name).sha.decode() for name in OF_CALLS]
+
+    async def scene(ledger: RedisLedger) -> None:
+        with valkey.client() as client:
+            assert client.script_exists(*names) == [True] * len(names)
+            await ledger.read("one", 1)
+            client.script_flush()
+            await ledger.read("one", 1)
+            assert client.script_exists(*names) == [True] * len(names)
+
+    with valkey.client() as client:
+        client.script_flush()
+    play(valkey.url, scene)

@@ -45,6 +45,9 @@ KEEPS: Final = {"openai_responses": True, "openai_chat": False}
 ABOUT_CALLER: Final = frozenset({b"http-referer", b"x-title"})
 """Headers for providers that say nothing of the answer."""
 
+MOST_BODIES: Final = 4096
+"""Bodies that were read and are known again, about 300 bytes each; past it they start anew."""
+
 _DECODE: Final = msgspec.json.Decoder().decode
 _ENCODE: Final = msgspec.json.Encoder().encode
 _SORTED: Final = msgspec.json.Encoder(order="sorted").encode
@@ -54,7 +57,7 @@ _PACK: Final = msgspec.msgpack.Encoder().encode
 class CallKeys:
     """Makes the keys of one policy."""
 
-    __slots__ = ("_models", "_shared", "_tools", "_vary")
+    __slots__ = ("_bodies", "_models", "_shared", "_tools", "_vary")
 
     def __init__(self, vary: Sequence[bytes], *, shared: bool, tools: bool) -> None:
         """`shared`: whoever asks. `tools`: also calls that may call tools."""
@@ -62,6 +65,7 @@ class CallKeys:
         self._shared = shared
         self._tools = tools
         self._models: dict[str, tuple[Model, bytes, tuple[bytes, ...]]] = {}
+        self._bodies: dict[tuple[bytes, str, bool], bytes] = {}
 
     async def of(self, exchange: Exchange, call: ModelCall) -> bytes | None:
         """Return the key of a call; None for one that is like no other."""
@@ -71,14 +75,9 @@ class CallKeys:
         body, held = call.body, exchange.request.body
         if held is not None and held.replaced:
             body = await held.read(held.length or 0)
-        said = plain(body)
-        if said is None or not self._fits(said, endpoint.dialect):
+        said = self._said(body, endpoint.dialect, stream=call.stream)
+        if said is None:
             return None
-        for name in SAYS_NOTHING.get(endpoint.dialect, ()):
-            said.pop(name, None)
-        said.pop("model", None)
-        if not said.pop("stream", call.stream):
-            said.pop("stream_options", None)  # it asks for frames that there are none of
         config, forwards = self._model(pool)
         overrides = call.overrides
         parts = (
@@ -92,9 +91,31 @@ class CallKeys:
             None if self._shared else (exchange.consumer_name or ""),
             None if overrides is None else overrides.deployment,
             values(exchange.request.headers, (*forwards, *self._vary)),
-            _SORTED(said),
+            said,
         )
         return sha256(_PACK(parts)).digest()
+
+    def _said(self, body: bytes, dialect: str, *, stream: bool) -> bytes | None:
+        """Return a digest of what a body says; None for one that is like no other.
+
+        To read it takes much longer than to see that the same bytes were read before.
+        """
+        name = (sha256(body).digest(), dialect, stream)
+        known = self._bodies.get(name)
+        if known is not None:
+            return known
+        said = plain(body)
+        if said is None or not self._fits(said, dialect):
+            return None
+        for each in SAYS_NOTHING.get(dialect, ()):
+            said.pop(each, None)
+        said.pop("model", None)
+        if not said.pop("stream", stream):
+            said.pop("stream_options", None)  # it asks for frames that there are none of
+        if len(self._bodies) >= MOST_BODIES:
+            self._bodies.clear()
+        digest = self._bodies[name] = sha256(_SORTED(said)).digest()
+        return digest
 
     def _fits(self, said: dict[str, Any], dialect: str) -> bool:
         if not self._tools and any(said.get(name) for name in TOOLS):

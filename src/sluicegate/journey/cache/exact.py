@@ -123,8 +123,10 @@ class Policy:
             kept = await self._find(key, wish)
             if kept is not None:
                 self._outcomes["hit"].value += 1
-                if exchange.call is not None:
-                    exchange.call.from_cache = True
+                call = exchange.call
+                if call is not None:
+                    call.from_cache = True
+                    call.provider, call.deployment = kept.provider, kept.deployment
                 await replay(exchange, kept, paced=self._paced)
                 return
         self._outcomes["miss"].value += 1
@@ -152,7 +154,8 @@ class Policy:
             self._keeping["unfit" if good_s is None else "large"].value += 1
             return
         body = b"".join(recording.pieces)
-        if exchange.call is not None and not self._tools and CALLS_TOOL.search(body):
+        call = exchange.call
+        if call is not None and not self._tools and CALLS_TOOL.search(body):
             self._keeping["unfit"].value += 1
             return
         several = len(recording.pieces) > 1
@@ -164,7 +167,9 @@ class Policy:
             [len(piece) for piece in recording.pieces] if several else [],
             recording.gaps_us if several else [],
             now_us,
-            0 if exchange.call is not None else age_s(recording.headers),
+            0 if call is not None else age_s(recording.headers),
+            None if call is None else call.provider,
+            None if call is None else call.deployment,
         )
         self._keeping["kept"].value += 1
         self._cache.put(key, write(kept), min(good_s, MOST_LIFE_S))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sluicegate.errors import UNAVAILABLE, Refused
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
-from sluicegate.journey.cache.recording import MARK, stays
+from sluicegate.journey.cache.recording import FREE, MARK, stays
 from sluicegate.journey.cache.telling import tell
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ class Follower:
             if not self._first:
                 headers[:] = [pair for pair in headers if stays(pair[0])]
                 headers.append(JOINED)
+                call = exchange.call
+                if call is not None and not call.stream and flight.payer is not self:
+                    headers.append(FREE)
             exchange.head(Response(head.status, headers, head.length, dated=head.dated), self)
         while self.at < flight.count and not self.paused:
             piece = flight.pieces[self.at - flight.first]

@@ -14,7 +14,8 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
 
     `length` is the body's as announced, None where its end is found by reading. `sizes` are those
     of its pieces, and `gaps_us` how long each came after the one before it, both empty for a single
-    piece. `stored_us` is microseconds since 1970; `age_s`, how old it was then.
+    piece. `stored_us` is microseconds since 1970; `age_s`, how old it was then. `provider` and
+    `deployment` are who has answered a call of a model.
     """
 
     form: int
@@ -25,6 +26,8 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
     gaps_us: list[int]
     stored_us: int
     age_s: int
+    provider: str | None = None
+    deployment: str | None = None
 
     def age(self, now_us: int) -> int:
         """Return how old it is, in whole seconds."""

@@ -17,6 +17,8 @@ MISS: Final = (MARK, b"miss")
 OF_THE_CALL: Final = (b"sluicegate-model", b"sluicegate-provider", b"sluicegate-dropped")
 """Headers of ours that say what was called, not what it took."""
 OURS: Final = (b"sluicegate-", b"x-litellm-")
+FREE: Final = (b"sluicegate-cost", b"0")
+"""Of an answer that somebody else has paid. Streams say so in their last comment."""
 PIECE_BYTES: Final = 16
 """What a piece takes beside its bytes: its size and time."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sluicegate.exchange import Response
 from sluicegate.headers import Headers
+from sluicegate.journey.cache.recording import FREE
 
 if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
@@ -26,6 +27,11 @@ async def replay(exchange: Exchange, kept: Kept, *, paced: bool) -> None:
     dated = headers.get(DATE) is not None
     headers.append((b"age", b"%d" % kept.age(exchange.clock.wall_us())))
     headers.append(HIT)
+    call = exchange.call
+    if call is not None:
+        call.first_token_at = exchange.clock.monotonic()
+        if not call.stream:
+            headers.append(FREE)
     if _is_unchanged(exchange, headers):
         few = [pair for pair in headers if pair[0] in UNCHANGED or pair[0] in (b"age", HIT[0])]
         exchange.head(Response(NOT_MODIFIED, Headers(few), 0, dated=dated), None)
@@ -71,7 +77,7 @@ class Turn:
 async def _paced(exchange: Exchange, kept: Kept, turn: Turn) -> None:
     """Give each piece when it came the first time, or as soon after that as the client reads."""
     clock = exchange.clock
-    due_s = clock.monotonic()
+    due_s = began_s = clock.monotonic()
     offset = 0
     for size, gap_us in zip(kept.sizes, kept.gaps_us, strict=True):
         due_s += gap_us / 1e6
@@ -80,6 +86,9 @@ async def _paced(exchange: Exchange, kept: Kept, turn: Turn) -> None:
             exchange.sink.flush()
             await clock.sleep(left_s)
         await turn.comes()
+        if not offset and exchange.call is not None:
+            exchange.call.first_token_at = clock.monotonic()
+            exchange.call.waited_s = exchange.call.first_token_at - began_s
         exchange.chunk(kept.body[offset : offset + size])
         offset += size
 

@@ -60,8 +60,11 @@ def tell(copy: Exchange, exchange: Exchange, *, pays: bool) -> None:
         call.usage = done.usage
         call.unknown = done.unknown
         call.request = done.request
-        call.first_token_at = done.first_token_at
         call.waited_s = done.waited_s
+    elif done.first_token_at:  # it has waited for as long as it was there
+        here_s = max(0.0, done.first_token_at - exchange.started_at)
+        call.waited_s = min(done.waited_s, here_s)
+    call.first_token_at = done.first_token_at
 
 
 def forget(exchange: Exchange) -> None:

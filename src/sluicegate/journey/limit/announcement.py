@@ -31,13 +31,23 @@ WRITTEN: Final[list[bytes]] = [str(number).encode() for number in range(MOST_WRI
 class Announcement:
     """What one rule's limits said to one request, to be written on its response."""
 
-    __slots__ = ("_degraded", "_limits", "_outcomes")
+    __slots__ = ("degraded", "following", "limits", "outcomes")
 
-    def __init__(self, limits: Limits, outcomes: Sequence[Outcome], degraded: str) -> None:
-        """`outcomes` are those of `limits`, or none; `degraded` is the `away` that held, or ""."""
-        self._limits = limits
-        self._outcomes = outcomes
-        self._degraded = degraded
+    def __init__(
+        self,
+        limits: Limits,
+        outcomes: Sequence[Outcome],
+        degraded: str,
+        following: Announcement | None = None,
+    ) -> None:
+        """`outcomes` are those of `limits`, or none; `degraded` is the `away` that held, or "".
+
+        `following` is written next.
+        """
+        self.limits = limits
+        self.outcomes = outcomes
+        self.degraded = degraded
+        self.following = following
 
     def write(self, exchange: Exchange) -> None:
         """Add the headers (an `on_head` hook)."""
@@ -45,32 +55,43 @@ class Announcement:
         if response is None:
             return
         headers = response.headers
-        limits = self._limits
-        if self._degraded:
-            names = [f'"{name}";away={self._degraded}' for name in limits.names]
-            headers.append((DEGRADED, ", ".join(names).encode()))
-        outcomes = self._outcomes
-        if not outcomes:
-            return
         before = tightest = response.tightest
-        if before is None:
-            _drop_others(headers)
-        labels = limits.labels
-        pieces: list[bytes] = []
-        remaining = reset = b""
-        for place, outcome in enumerate(outcomes):
-            left, until = digits(outcome.remaining), digits(seconds(outcome.reset_us))
-            pieces += (labels[place], left, b";t=", until)
-            if tightest is None or tighter(outcome, tightest):
-                tightest, remaining, reset = outcome, left, until
-        headers += [limits.policy, (LEFT, b"".join(pieces))]
+        counted = False
+        one: Announcement | None = self
+        while one is not None:
+            if one.degraded:
+                names = [f'"{name}";away={one.degraded}' for name in one.limits.names]
+                headers.append((DEGRADED, ", ".join(names).encode()))
+            if one.outcomes:
+                if before is None and not counted:
+                    _drop_others(headers)
+                counted = True
+                tightest = one.write_left(headers, tightest)
+            one = one.following
         if tightest is None or tightest is before:
             return
         response.tightest = tightest
         if before is not None:
             for name in (LIMIT, REMAINING, RESET):
                 headers.remove(name)
-        headers += [(LIMIT, digits(tightest.limit)), (REMAINING, remaining), (RESET, reset)]
+        headers.append((LIMIT, digits(tightest.limit)))
+        headers.append((REMAINING, digits(tightest.remaining)))
+        headers.append((RESET, digits(seconds(tightest.reset_us))))
+
+    def write_left(self, headers: Headers, tightest: Outcome | None) -> Outcome | None:
+        """Add what is left of each limit; returns the tightest one so far."""
+        labels = self.limits.labels
+        pieces: list[bytes] = []
+        for place, outcome in enumerate(self.outcomes):
+            pieces.append(labels[place])
+            pieces.append(digits(outcome.remaining))
+            pieces.append(b";t=")
+            pieces.append(digits(seconds(outcome.reset_us)))
+            if tightest is None or tighter(outcome, tightest):
+                tightest = outcome
+        headers.append(self.limits.policy)
+        headers.append((LEFT, b"".join(pieces)))
+        return tightest
 
 
 def tighter(one: Outcome, other: Outcome) -> bool:

@@ -65,7 +65,11 @@ class Config(PolicyConfig, frozen=True, kw_only=True):
     ] = "hard"
     alerts: Annotated[
         tuple[Annotated[int, Meta(ge=1, le=100)], ...],
-        Meta(description="Percent that were spent: for each an alert, once in a period."),
+        Meta(
+            description="Percent that were spent: for each an alert, once in a period. Where a "
+            "budget is `hard`, calls are refused once less is left than one may cost, so that 100 "
+            "may never be reached: choose the highest such as 95."
+        ),
     ] = (80, 100)
     reserve: Annotated[
         int | float | str | None,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sluicegate.journey.limit.algorithms.spending import Spending
-from sluicegate.journey.limit.allow_notation import Allowance, parse
+from sluicegate.journey.limit.allow_notation import NOTATION, Allowance, parse
 from sluicegate.journey.limit.counters import counters
 from sluicegate.journey.limit.holding import Holding
 from sluicegate.journey.limit.rule import Limits, Rule
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 USD: Final = "usd"
 LEAST_S: Final = 60
 MONTH: Final = "month"
+PERIODS: Final = ("minute", "hour", "day", MONTH)
 LABEL: Final = "spending-"
 SCOPES: Final = {"route": "route", "plan": "plan"}
 """Places whose entries have their name, and in which field."""
@@ -68,7 +69,7 @@ class BudgetTerms:
             try:
                 one = parse(text, USD)
             except ValueError as error:
-                raise FieldFault((*part, place), str(error)) from error
+                raise FieldFault((*part, place), _advice(text) or str(error)) from error
             if one.kind != "fixed":
                 message = f"a budget has whole periods: write `{one.plain}`"
                 raise FieldFault((*part, place), message)
@@ -107,6 +108,14 @@ class BudgetTerms:
     def _algorithm(self, one: Allowance) -> Spending:
         period_us = 0 if one.period == MONTH else one.period_s * 1_000_000
         return Spending(one.amount, period_us, self.alerts)
+
+
+def _advice(text: str) -> str:
+    """Say what a budget takes, where it is more than the amount that is wrong."""
+    match = NOTATION.match(text)
+    if match is not None and match[2] in PERIODS and match[3] is None:
+        return ""
+    return f"`{text}`: write dollars per minute, hour, day or month, such as `25/day`"
 
 
 def wanted(subject: BudgetSubject, scope: str, limits: Limits, counted: str) -> BudgetWanted:

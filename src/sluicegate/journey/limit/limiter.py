@@ -327,9 +327,13 @@ class Limiter:
 
 
 def _announce(exchange: Exchange, wishes: list[Wish]) -> None:
-    for wish in reversed(wishes):  # hooks run from the last one
+    """Have the response say all of it, in one hook."""
+    first: Announcement | None = None
+    for wish in reversed(wishes):
         if not wish.rule.shadow:
-            exchange.on_head(Announcement(wish.limits, wish.outcomes, wish.degraded).write)
+            first = Announcement(wish.limits, wish.outcomes, wish.degraded, first)
+    if first is not None:
+        exchange.on_head(first.write)
 
 
 def _count(wish: Wish) -> None:

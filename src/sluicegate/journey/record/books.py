@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sluicegate.exchange import Exchange
     from sluicegate.journey.limit.settlement import Settlement
     from sluicegate.llm.call import ModelCall
+    from sluicegate.llm.canonical import Usage
     from sluicegate.metrics import Metrics
     from sluicegate.model.ledger import BudgetWanted
     from sluicegate.state.contract import LimitState
@@ -220,18 +221,7 @@ class Books:
         if call.first_token_at:
             entry.first_token_us = round((call.first_token_at - exchange.started_at) * 1e6)
         for charge in call.charges:
-            usage = charge.usage
-            entry.input += usage.input
-            entry.output += usage.output
-            entry.cached += usage.cached
-            entry.cache_write += usage.cache_write
-            entry.cache_write_1h += usage.cache_write_1h
-            entry.reasoning += usage.reasoning
-            entry.audio_input += usage.audio_input
-            entry.audio_output += usage.audio_output
-            entry.image_input += usage.image_input
-            entry.image_output += usage.image_output
-            entry.estimated = entry.estimated or usage.estimated
+            _add_usage(entry, charge.usage)
         return entry
 
     # --- on its way ----------
@@ -308,3 +298,23 @@ class Books:
 def _cost(call: ModelCall) -> int | None:
     """Return what a call cost; None where nobody knows, as of what passes natively."""
     return None if call.endpoint.operation == "native" else call.cost
+
+
+def _add_usage(entry: Entry, usage: Usage) -> None:
+    """Add what an attempt has used. Most have no more than the first two, and they are cheap."""
+    entry.input += usage.input
+    entry.output += usage.output
+    if usage.cached or usage.cache_write or usage.cache_write_1h:
+        entry.cached += usage.cached
+        entry.cache_write += usage.cache_write
+        entry.cache_write_1h += usage.cache_write_1h
+    if usage.reasoning:
+        entry.reasoning += usage.reasoning
+    if usage.audio_input or usage.audio_output:
+        entry.audio_input += usage.audio_input
+        entry.audio_output += usage.audio_output
+    if usage.image_input or usage.image_output:
+        entry.image_input += usage.image_input
+        entry.image_output += usage.image_output
+    if usage.estimated:
+        entry.estimated = True

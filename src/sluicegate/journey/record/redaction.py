@@ -34,7 +34,7 @@ PHONE: Final = re.compile(
 """E.164: `+` and at most 15 digits; and the North American form."""
 KEY: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:"
-    r"(?:sk|pk|rk|sg|gsk|xai|hf|npm|pypi|r8|ghp|gho|ghu|ghs|ghr|github_pat|glpat|xox[abeprs]|pplx"
+    r"(?<!msg_)(?<!resp_)(?<!cmpl-)(?<!call_)(?<!toolu_)(?<!req_)(?:sk|pk|rk|sg|gsk|xai|hf|npm|pypi|r8|ghp|gho|ghu|ghs|ghr|github_pat|glpat|xox[abeprs]|pplx"
     r"|csk|nvapi|fw|dop_v1)[-_][-_A-Za-z0-9.]{12,}+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}+|AIza[-_A-Za-z0-9]{20,}+|ya29\.[-_A-Za-z0-9]{10,}+"
     r"|eyJ[-_A-Za-z0-9]{8,}+\.[-_A-Za-z0-9]{8,}+(?:\.[-_A-Za-z0-9]*+)?+"
@@ -43,7 +43,8 @@ KEY: Final = re.compile(
     r"[^\s\"',;]{4,}+"
     r")|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*+(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?+"
 )
-"""Prefixes as the vendors give them (GitHub: "secret scanning patterns"), JWT (RFC 7519), PEM."""
+"""Prefixes as the vendors give them (GitHub: "secret scanning patterns"), JWT (RFC 7519), PEM. Not
+what goes on as such behind the beginning of an id of an answer, a call of a tool or a request."""
 BUILT_IN: Final[dict[Kind, re.Pattern[str]]] = {
     "key": KEY,
     "email": EMAIL,

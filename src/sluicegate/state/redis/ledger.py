@@ -261,9 +261,8 @@ def _wanted(where: Where | None) -> bytes:
     """Write which entries count, for `ledger_seed.lua`."""
     if where is None:
         return b""
-    return msgspec.msgpack.encode(
-        [[FIELDS[name]] if value is None else [FIELDS[name], value] for name, value in where.items()]
-    )
+    told = [[FIELDS[name], value] for name, value in where.items()]
+    return msgspec.msgpack.encode([each[:1] if each[1] is None else each for each in told])
 
 
 def _entry(total: bytes) -> Entry:

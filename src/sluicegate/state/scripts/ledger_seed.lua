@@ -48,13 +48,18 @@ local function has(budgets)
   return string.find("\n" .. budgets .. "\n", "\n" .. budget .. "\n", 1, true)
 end
 
--- Returns an entry that agrees with `where`. Most are seen to be others' without being read.
+-- Most entries are seen to be others' without being read.
 local wanted = ARGV[6] ~= "" and unpack(ARGV[6])
-local function agreeing(entry)
-  if not wanted then return nil end
-  for _, each in ipairs(wanted) do
-    if each[2] and not string.find(entry, each[2], 1, true) then return nil end
+local function likely(text)
+  for _, each in ipairs(wanted or {}) do
+    if each[2] and not string.find(text, each[2], 1, true) then return false end
   end
+  return wanted
+end
+
+-- Returns an entry that agrees with `where`.
+local function agreeing(entry)
+  if not likely(entry) then return nil end
   entry = unpack(entry)
   for _, each in ipairs(wanted) do
     if entry[each[1]] ~= each[2] then return nil end
@@ -84,9 +89,11 @@ end
 for _, name in ipairs({ base .. "over", base .. "overread" }) do
   if call("HLEN", name) > 5000 then return 0 end
   for _, total in ipairs(call("HVALS", name)) do
-    total = unpack(total)
-    local entry = has(total[1]) and unpack(total[2]) or agreeing(total[2])
-    if entry then add(spent, entry[2], entry[12] or 0) end
+    if string.find(total, budget, 1, true) or likely(total) then
+      total = unpack(total)
+      local entry = has(total[1]) and unpack(total[2]) or agreeing(total[2])
+      if entry then add(spent, entry[2], entry[12] or 0) end
+    end
   end
 end
 for _, record in ipairs(call("HVALS", base .. "open")) do

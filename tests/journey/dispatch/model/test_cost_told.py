@@ -137,3 +137,10 @@ def test_two_calls_at_once_are_no_negative_overhead() -> None:
     clock.advance(1)
     call.waited_s = 1.5
     assert overhead_ms(asked, call) == 0.0
+
+
+def test_an_answer_that_somebody_else_has_paid_costs_nothing() -> None:
+    asked, call, _ = called()
+    call.from_cache = True
+    said = comment(asked, call)
+    assert (said["cost"], said["provider"], said["from_cache"]) == ("0", "vendor", True)

@@ -72,6 +72,7 @@ def last_comment(exchange: Exchange) -> bytes:
     }
     if call.from_cache:
         said["from_cache"] = True
+        said["cost"] = "0"
     if call.charges:
         usages = [charge.usage for charge in call.charges]
         said["input"] = sum(usage.input for usage in usages)
