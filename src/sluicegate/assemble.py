@@ -120,7 +120,7 @@ class DataPlane:
         self._cache = open_cache(settings.cache, clock, metrics, secrets.token_hex(6))
         misses_per_s = settings.store.misses / max(1, crew.workers)
         self.keyring = Keyring(keys, clock, metrics, misses_per_s)
-        self.archive = open_archive(settings, clock, metrics, crew.workers)
+        self.archive = open_archive(settings, clock, crew.workers)
         self.client_contexts = ClientContexts()
         shared = (clock, self.deadlines, metrics, self.resolver, self.client_contexts)
         self._surroundings = Surroundings(*shared, tell, crew.workers, settings.region.zone)

@@ -10,7 +10,6 @@ import pytest
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
-from sluicegate.metrics import Metrics
 from sluicegate.settings import State
 from sluicegate.state.archive import Archive
 from sluicegate.state.archive_in_memory import MemoryArchive
@@ -41,7 +40,7 @@ def play(request: pytest.FixtureRequest) -> Callable[..., None]:
 async def opened(url: str, most: int) -> AsyncIterator[Archive]:
     made: Any = MemoryArchive(most)
     if url:
-        made = RedisArchive(State(url=url), Clock(), Metrics(), most)
+        made = RedisArchive(State(url=url), Clock(), most)
     try:
         yield made
     finally:

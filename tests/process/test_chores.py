@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sluicegate.errors import StoreAway
-from sluicegate.process import chores as module
+from sluicegate.process import turns as module
 from sluicegate.process.chores import FIRST_SWEEP_S, REPORT_S, SWEEP_S, Chores
 from support.mock_clock import MockClock
 

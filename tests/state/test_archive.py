@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from sluicegate.clock import Clock
-from sluicegate.metrics import Metrics
 from sluicegate.settings import Settings, State
 from sluicegate.settings.store import Store
 from sluicegate.state.archive import Archive, open_archive
@@ -12,7 +11,7 @@ from support.loops import run
 
 def opened(url: str, workers: int = 1, store: str = "sqlite:///a.db") -> Archive | None:
     settings = Settings(state=State(url=url), store=Store(url=store))
-    return open_archive(settings, Clock(), Metrics(), workers)
+    return open_archive(settings, Clock(), workers)
 
 
 def test_lines_wait_where_the_state_is() -> None:

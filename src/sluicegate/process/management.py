@@ -23,6 +23,7 @@ from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.checking import Checking
 from sluicegate.process.ledger_side import LedgerSide
+from sluicegate.process.questions import Questions
 from sluicegate.process.seeking import pack
 from sluicegate.process.signals import leave_to_supervisor
 from sluicegate.process.store_side import StoreSide, management_front
@@ -49,41 +50,26 @@ class Hub:
 
     def __init__(self, channel: Channel) -> None:
         """Ask over `channel`."""
-        self._channel = channel
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._questions: Questions[Any] = Questions(channel.send)
 
     async def status(self) -> Status:
         """Return the details of health. Raises Silent."""
-        self._number += 1
-        status: Status = await self._ask(messages.Report(self._number))
+        status: Status = await self._ask(messages.Report)
         return status
 
     async def scrape(self) -> list[FamilyDump]:
         """Return the metrics of all workers. Raises Silent."""
-        self._number += 1
-        dump: list[FamilyDump] = await self._ask(messages.Scrape(self._number))
+        dump: list[FamilyDump] = await self._ask(messages.Scrape)
         return dump
 
     def on_message(self, message: messages.AnyMessage) -> None:
         """Take an answer; one that comes too late is dropped."""
         match message:
             case messages.Reported(number, content) | messages.Scraped(number, content):
-                waiting = self._waiting.get(number)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(content)
+                self._questions.answer(number, content)
 
-    async def _ask(self, question: messages.Report | messages.Scrape) -> Any:  # noqa: ANN401 - both
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting[question.number] = answer
-        self._channel.send(question)
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await answer
-        except TimeoutError:
-            raise Silent("the supervisor does not answer") from None
-        finally:
-            del self._waiting[question.number]
+    async def _ask(self, write: Callable[[int], messages.Message]) -> Any:  # noqa: ANN401 - both
+        return await self._questions.ask(write, ANSWER_S, Silent("the supervisor does not answer"))
 
 
 class Desk:
@@ -121,7 +107,7 @@ class Desk:
         if settings.store.exists:
             parts = (settings, clock, self._metrics)
             self._store = StoreSide(*parts, self, on_admin, self._ledger)
-            self._store.archive = self._archive = open_archive(*parts, workers=2)
+            self._store.archive = self._archive = open_archive(settings, clock, workers=2)
         self._begin(self._ledger.start(ledger))
 
     def on_message(self, message: messages.AnyMessage) -> None:

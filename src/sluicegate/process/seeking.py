@@ -11,6 +11,7 @@ from sluicegate.errors import StoreAway
 from sluicegate.model import units
 from sluicegate.model.consumer import FoundKey
 from sluicegate.process import messages
+from sluicegate.process.questions import Questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,31 +69,16 @@ class Seeking:
 
     def __init__(self, send: Callable[[messages.Message], None]) -> None:
         """Ask by `send`."""
-        self._send = send
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[FoundKey | None]] = {}
+        self._questions: Questions[FoundKey | None] = Questions(send)
 
     async def find(self, name: str) -> FoundKey | None:
         """Return whose key this is, None for nobody's. Raises StoreAway."""
-        self._number += 1
-        number = self._number
-        answer: asyncio.Future[FoundKey | None] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        self._send(messages.Seek(number, name))
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await answer
-        except TimeoutError:
-            raise StoreAway("no answer in time") from None
-        finally:
-            del self._waiting[number]
+        late = StoreAway("no answer in time")
+        return await self._questions.ask(lambda n: messages.Seek(n, name), ANSWER_S, late)
 
     def heard(self, message: messages.Sought) -> None:
         """Take an answer; one that comes too late is dropped."""
-        waiting = self._waiting.get(message.number)
-        if waiting is None or waiting.done():
-            return
         if message.away:
-            waiting.set_exception(StoreAway("the store is away"))
+            self._questions.fail(message.number, StoreAway("the store is away"))
         else:
-            waiting.set_result(unpack(message.found))
+            self._questions.answer(message.number, unpack(message.found))

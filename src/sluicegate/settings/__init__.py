@@ -15,7 +15,15 @@ from sluicegate.model.units import Duration, Size
 from sluicegate.settings.alerts import Alerts
 from sluicegate.settings.cache import Cache
 from sluicegate.settings.ledger import Ledger
-from sluicegate.settings.store import Secret, Store
+from sluicegate.settings.redis import (
+    URL_EXPECTED,
+    URL_PATTERN,
+    Namespace,
+    Password,
+    SentinelUser,
+    User,
+)
+from sluicegate.settings.store import Store
 from sluicegate.settings.tls import TlsFiles
 
 Address = Annotated[
@@ -180,28 +188,19 @@ class State(Resource, frozen=True, kw_only=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^(memory://|unix://|rediss?(\+sentinel|\+cluster)?://)[^?#\s@]*$(?!\n)",
+            pattern=URL_PATTERN,
             description="`memory://`: in the process; with several workers an embedded Valkey of "
             "this replica's own (extra `embedded`). `redis://host:port/0`, "
             "`unix:///run/valkey.sock`: one Redis or Valkey, 6.2 or newer. "
             "`redis+sentinel://host:port,host:port/primary-name`: the primary that Sentinels name. "
             "`redis+cluster://host:port,host:port`: a cluster. `rediss` in place of `redis`: TLS.",
-            extra={
-                "expected": "`memory://`, `unix:///path`, `redis://host:port/0`, "
-                "`redis+sentinel://host:port,host:port/primary-name` or "
-                "`redis+cluster://host:port,host:port` (`rediss` for TLS); "
-                "`username` and `password` are settings of their own"
-            },
+            extra=URL_EXPECTED,
         ),
     ] = "memory://"
-    username: Annotated[Secret | None, Meta(description="ACL user; without it, `default`.")] = None
-    password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = None
-    sentinel_username: Annotated[Secret | None, Meta(description="ACL user at the Sentinels.")] = (
-        None
-    )
-    sentinel_password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = (
-        None
-    )
+    username: User = None
+    password: Password = None
+    sentinel_username: SentinelUser = None
+    sentinel_password: Password = None
     tls: Annotated[StateTls | None, Meta(description="Files for `rediss`.")] = None
     timeout: Annotated[
         Duration,
@@ -214,14 +213,7 @@ class State(Resource, frozen=True, kw_only=True):
         Duration,
         Meta(description="Connecting, TLS and AUTH together. Above 0. Recovery may take it."),
     ] = Duration(0.5)
-    namespace: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9_.-]{1,32}$(?!\n)",
-            description="First part of every key, for servers that keep other things too.",
-            extra={"expected": "1 to 32 of letters, digits and `_.-`"},
-        ),
-    ] = "sg"
+    namespace: Namespace = "sg"
     expected_workers: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(

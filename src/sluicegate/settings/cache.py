@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from sluicegate.model.resource import FieldFault, Resource
 from sluicegate.model.units import Duration, Size
-from sluicegate.settings.store import Secret
+from sluicegate.settings.redis import (
+    URL_EXPECTED,
+    URL_PATTERN,
+    Namespace,
+    Password,
+    SentinelUser,
+    User,
+)
 from sluicegate.settings.tls import TlsFiles
 
 LEAST_BYTES: Final = 65_536
@@ -24,26 +31,17 @@ class Cache(Resource, frozen=True, kw_only=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^(memory://|unix://|rediss?(\+sentinel|\+cluster)?://)[^?#\s@]*$(?!\n)",
+            pattern=URL_PATTERN,
             description="`memory://`: in each worker, lost with it. Else a Redis or Valkey of its "
             "own, written as in `state.url`; not that of the state, which must not run full. Run "
             "it with a `maxmemory` and `maxmemory-policy allkeys-lru`.",
-            extra={
-                "expected": "`memory://`, `unix:///path`, `redis://host:port/0`, "
-                "`redis+sentinel://host:port,host:port/primary-name` or "
-                "`redis+cluster://host:port,host:port` (`rediss` for TLS); "
-                "`username` and `password` are settings of their own"
-            },
+            extra=URL_EXPECTED,
         ),
     ] = "memory://"
-    username: Annotated[Secret | None, Meta(description="ACL user; without it, `default`.")] = None
-    password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = None
-    sentinel_username: Annotated[Secret | None, Meta(description="ACL user at the Sentinels.")] = (
-        None
-    )
-    sentinel_password: Annotated[Secret | None, Meta(description="Its password, by reference.")] = (
-        None
-    )
+    username: User = None
+    password: Password = None
+    sentinel_username: SentinelUser = None
+    sentinel_password: Password = None
     tls: Annotated[CacheTls | None, Meta(description="Files for `rediss`.")] = None
     timeout: Annotated[
         Duration, Meta(description="Of one call; then it is a miss. Above 0. As `state.timeout`.")
@@ -51,14 +49,7 @@ class Cache(Resource, frozen=True, kw_only=True):
     connect_timeout: Annotated[
         Duration, Meta(description="Connecting, TLS and AUTH together. Above 0.")
     ] = Duration(0.5)
-    namespace: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9_.-]{1,32}$(?!\n)",
-            description="First part of every key, for servers that keep other things too.",
-            extra={"expected": "1 to 32 of letters, digits and `_.-`"},
-        ),
-    ] = "sg"
+    namespace: Namespace = "sg"
     max_bytes: Annotated[
         Size,
         Meta(

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sluicegate.clock import Clock
-    from sluicegate.metrics import Metrics
     from sluicegate.settings import Settings
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -40,9 +39,7 @@ class Archive(Protocol):
         """Take lines away that were read; those that are gone do no harm."""
 
 
-def open_archive(
-    settings: Settings, clock: Clock, metrics: Metrics, workers: int
-) -> Archive | None:
+def open_archive(settings: Settings, clock: Clock, workers: int) -> Archive | None:
     """Build it for one of so many `workers`; it connects at its first use.
 
     None where there is no store, or a memory that nobody else sees; with `memory://` who puts and
@@ -52,4 +49,4 @@ def open_archive(
         return None
     if parse_address(settings.state.url).kind == "memory":
         return MemoryArchive(MOST_BYTES) if workers == 1 else None
-    return RedisArchive(settings.state, clock, metrics, MOST_BYTES)
+    return RedisArchive(settings.state, clock, MOST_BYTES)

@@ -146,19 +146,39 @@ class Fetcher:
         return parts
 
 
-class _Fetch(SentWhole):
-    """Receiver of one answer."""
+class _Receiver(SentWhole):
+    """What all that is received here has in common: `done` once it is there."""
 
-    __slots__ = ("_room", "done", "media", "pieces")
+    __slots__ = ("done",)
 
-    def __init__(self, max_bytes: int) -> None:
-        self._room = max_bytes
+    def __init__(self) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.media = ""
-        self.pieces: list[bytes] = []
 
     def on_pause(self) -> None:
         """Take no notice."""
+
+    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
+        """Have all of it."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def on_error(self, error: Exception) -> None:
+        """Fail."""
+        if not self.done.done():
+            known = isinstance(error, UpstreamError)
+            self.done.set_exception(error if known else UpstreamInvalid("not to be read"))
+
+
+class _Fetch(_Receiver):
+    """Receiver of one answer."""
+
+    __slots__ = ("_room", "media", "pieces")
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._room = max_bytes
+        self.media = ""
+        self.pieces: list[bytes] = []
 
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:
         """Look at the head."""
@@ -180,29 +200,15 @@ class _Fetch(SentWhole):
         elif not self.done.done():
             self.pieces.append(data)
 
-    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
-        """Have all of it."""
-        if not self.done.done():
-            self.done.set_result(None)
 
-    def on_error(self, error: Exception) -> None:
-        """Fail."""
-        if not self.done.done():
-            known = isinstance(error, UpstreamError)
-            self.done.set_exception(error if known else UpstreamInvalid("not to be read"))
-
-
-class _Post(SentWhole):
+class _Post(_Receiver):
     """Receiver of an answer of which only the status matters."""
 
-    __slots__ = ("done", "status")
+    __slots__ = ("status",)
 
     def __init__(self) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        super().__init__()
         self.status = 0
-
-    def on_pause(self) -> None:
-        """Take no notice."""
 
     def on_response(self, status: int, headers: Headers, length: int | None) -> None:  # noqa: ARG002 - as above
         """Have what there is to know."""
@@ -211,14 +217,3 @@ class _Post(SentWhole):
 
     def on_data(self, data: bytes) -> None:
         """Take no notice."""
-
-    def on_complete(self, trailers: Headers | None) -> None:  # noqa: ARG002 - none are wanted
-        """Have all of it."""
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def on_error(self, error: Exception) -> None:
-        """Fail."""
-        if not self.done.done():
-            known = isinstance(error, UpstreamError)
-            self.done.set_exception(error if known else UpstreamInvalid("not to be read"))

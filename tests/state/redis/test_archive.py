@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sluicegate.clock import Clock
-from sluicegate.metrics import Metrics
 from sluicegate.settings import State
 from sluicegate.state.redis.archive import RedisArchive
 from support.loops import run
@@ -12,7 +11,7 @@ from support.valkey import Valkey
 
 def test_all_keys_are_under_one_tag_of_the_namespace(valkey: Valkey) -> None:
     async def work() -> None:
-        archive = RedisArchive(State(url=valkey.url, namespace="mine"), Clock(), Metrics(), 100)
+        archive = RedisArchive(State(url=valkey.url, namespace="mine"), Clock(), 100)
         await archive.put(b"line")
         with valkey.client() as client:
             assert sorted(client.keys()) == [b"mine:{archive}bytes", b"mine:{archive}lines"]

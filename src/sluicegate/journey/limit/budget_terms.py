@@ -12,6 +12,7 @@ from sluicegate.journey.limit.allow_notation import NOTATION, Allowance, parse
 from sluicegate.journey.limit.counters import counters
 from sluicegate.journey.limit.holding import Holding
 from sluicegate.journey.limit.rule import Limits, Rule
+from sluicegate.journey.limit.terms import check_stand_in
 from sluicegate.model.ledger import BudgetWanted
 from sluicegate.model.resource import FieldFault
 from sluicegate.state.contract import Group, Limit
@@ -52,15 +53,7 @@ class BudgetTerms:
 
     def check_own(self, allow: Sequence[str]) -> None:
         """Refuse limits of a consumer that cannot stand in for these. Raises FieldFault."""
-        read = self.read(allow)
-        usual = self.read(self.allow)
-        if len(read) != len(usual):
-            expected = ", ".join(f"`{text}`" for text in self.allow)
-            raise FieldFault((), f"found {len(read)}; expected one for each of {expected}")
-        for place, (own, one) in enumerate(zip(read, usual, strict=True)):
-            if own.period != one.period:
-                message = f"`{own}` cannot go on with what `{one}` counted: write `{one.form}`"
-                raise FieldFault((place,), message)
+        check_stand_in(self.read(allow), self.read(self.allow), self.allow)
 
     def read(self, allow: Sequence[str], *part: str) -> list[Allowance]:
         """Read allowances. Raises FieldFault at the one at fault; they stand at `part`."""

@@ -67,17 +67,7 @@ class Terms:
 
         They go on with the counts of these, so each is of the kind and period of the one it is for.
         """
-        read = self.read(allow)
-        if len(allow) != len(self.allow):
-            raise FieldFault(
-                (),
-                f"found {len(allow)}; expected one for each of "
-                + ", ".join(f"`{text}`" for text in self.allow),
-            )
-        for place, (own, usual) in enumerate(zip(read, self.read(self.allow), strict=True)):
-            if (own.kind, own.period) != (usual.kind, usual.period):
-                message = f"`{own}` cannot go on with what `{usual}` counted: write `{usual.form}`"
-                raise FieldFault((place,), message)
+        check_stand_in(self.read(allow), self.read(self.allow), self.allow)
 
     def read(self, allow: Sequence[str], *part: str) -> list[Allowance]:
         """Read allowances. Raises FieldFault at the one at fault; they stand at `part`."""
@@ -118,3 +108,16 @@ class Terms:
         made = limits(self.allow)
         cells = counters(parts.metrics, parts.scope, made.names, self.away, shadow=self.shadow)
         return Rule(self.name, made, subject, own, cells, away=self.away, cost=cost)
+
+
+def check_stand_in(
+    own: Sequence[Allowance], usual: Sequence[Allowance], written: Sequence[str]
+) -> None:
+    """Refuse a consumer's `own` allowances for those that are `written`. Raises FieldFault."""
+    if len(own) != len(usual):
+        expected = ", ".join(f"`{text}`" for text in written)
+        raise FieldFault((), f"found {len(own)}; expected one for each of {expected}")
+    for place, (one, other) in enumerate(zip(own, usual, strict=True)):
+        if (one.kind, one.period) != (other.kind, other.period):
+            message = f"`{one}` cannot go on with what `{other}` counted: write `{other.form}`"
+            raise FieldFault((place,), message)

@@ -11,15 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from sluicegate.metrics import Metrics
-from sluicegate.model.units import Duration
-from sluicegate.state.redis.breaker import Watch
-from sluicegate.state.redis.caller import Caller
-from sluicegate.state.redis.calls import CallCounts
 from sluicegate.state.redis.commands import call, number
-from sluicegate.state.redis.open import open_nodes
+from sluicegate.state.redis.patient import open_patient
 from sluicegate.state.redis.resp import bulk
 from sluicegate.state.redis.scripts import script
 
@@ -30,7 +23,6 @@ if TYPE_CHECKING:
     from sluicegate.settings import State
     from sluicegate.state.redis.scripts import Script
 
-TIMEOUT_S: Final = 1.0
 TAG: Final = b"archive"
 NAME: Final = "sluicegate-archive"
 MOST_BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -40,15 +32,9 @@ MOST_BATCH_BYTES: Final = 8 * 1024 * 1024
 class RedisArchive:
     """An `Archive`. It connects at its first use: most gateways archive nothing."""
 
-    def __init__(self, settings: State, clock: Clock, metrics: Metrics, most_bytes: int) -> None:
+    def __init__(self, settings: State, clock: Clock, most_bytes: int) -> None:
         """Take `state` settings; nothing is connected yet. Raises ConfigError for files of TLS."""
-        del metrics  # what is said of the state is said by those who count in it
-        hidden = Metrics()
-        watch = Watch(hidden)
-        counts = CallCounts(clock, hidden, watch)
-        patient = msgspec.structs.replace(settings, timeout=Duration(TIMEOUT_S))
-        self._nodes = open_nodes(patient, clock, watch, counts, NAME)
-        self._caller = Caller(self._nodes, counts)
+        self._nodes, self._caller = open_patient(settings, clock, NAME)
         before = f"{settings.namespace}:{{archive}}".encode()
         self._keys = [before + b"lines", before + b"bytes"]
         self._most_bytes = most_bytes

@@ -15,29 +15,23 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sluicegate.errors import StateAway
-from sluicegate.metrics import Metrics
 from sluicegate.model.ledger import Entry
-from sluicegate.model.units import Duration
 from sluicegate.state.contract import LEDGER, MOST_LINES, Group
 from sluicegate.state.ledger import Alert, Batch, Line, Spent
 from sluicegate.state.redis.address import parse_address
-from sluicegate.state.redis.breaker import Watch
-from sluicegate.state.redis.caller import Caller
-from sluicegate.state.redis.calls import CallCounts
 from sluicegate.state.redis.commands import LEDGER_TAG, NOTHING, Commands, call, number
 from sluicegate.state.redis.ledger_replies import read_budgets, read_counts, read_item
-from sluicegate.state.redis.open import open_nodes
+from sluicegate.state.redis.patient import open_patient
 from sluicegate.state.redis.resp import bulk
 from sluicegate.state.redis.scripts import script
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
+    from sluicegate.metrics import Metrics
     from sluicegate.settings import State
     from sluicegate.state.ledger import Ledger, Where
     from sluicegate.state.redis.scripts import Script
 
-TIMEOUT_S: Final = 1.0
-"""Of one call. Nobody's request waits for it."""
 PAGE: Final = 1000
 """Lines: about a millisecond of the server's time."""
 SOME: Final = 100
@@ -62,13 +56,7 @@ class RedisLedger:
 
         What is swept while `most_lines` wait is added up.
         """
-        # What is said of the state is said by those who count in it: gauges of ours stay hidden.
-        hidden = Metrics()
-        watch = Watch(hidden)
-        counts = CallCounts(clock, hidden, watch)
-        patient = msgspec.structs.replace(settings, timeout=Duration(TIMEOUT_S))
-        self._nodes = open_nodes(patient, clock, watch, counts, NAME)
-        self._caller = Caller(self._nodes, counts)
+        self._nodes, self._caller = open_patient(settings, clock, NAME)
         self._commands = Commands(settings.namespace, script("take"))
         self._scripts = {name: script(f"ledger_{name}") for name in SCRIPTS}
         self._of_calls = [script(name) for name in OF_CALLS]

@@ -15,17 +15,10 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from sluicegate.errors import StateAway
-from sluicegate.metrics import Metrics
-from sluicegate.model.units import Duration
-from sluicegate.state.redis.breaker import Watch
-from sluicegate.state.redis.caller import Caller
-from sluicegate.state.redis.calls import CallCounts
 from sluicegate.state.redis.commands import call, number, tag_of
 from sluicegate.state.redis.news import NEWS, News
-from sluicegate.state.redis.open import open_nodes
+from sluicegate.state.redis.patient import open_patient
 from sluicegate.state.redis.resp import bulk, command
 from sluicegate.state.redis.scripts import script
 
@@ -33,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluicegate.clock import Clock
+    from sluicegate.metrics import Metrics
     from sluicegate.settings import State
     from sluicegate.state.redis.scripts import Script
 
-TIMEOUT_S: Final = 1.0
-"""Of one call. Nobody's request waits for it."""
 PIECE_BYTES: Final = 256 * 1024
 """A tenth of a millisecond of the server's time."""
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -56,13 +48,7 @@ class RedisShelf:
 
     def __init__(self, settings: State, clock: Clock, metrics: Metrics) -> None:
         """Take `state` settings; nothing is connected yet. Raises ConfigError for files of TLS."""
-        # What is said of the state is said by those who count in it: gauges of ours stay hidden.
-        hidden = Metrics()
-        watch = Watch(hidden)
-        counts = CallCounts(clock, hidden, watch)
-        patient = msgspec.structs.replace(settings, timeout=Duration(TIMEOUT_S))
-        self._nodes = open_nodes(patient, clock, watch, counts, NAME)
-        self._caller = Caller(self._nodes, counts)
+        self._nodes, self._caller = open_patient(settings, clock, NAME)
         self._before = f"{settings.namespace}:{{".encode()
         self._keep, self._publish = script("keep"), script("publish")
         self._news = News(settings, clock, self._key(NEWS))
