@@ -15,6 +15,7 @@ import pytest
 from support.effort import EXAMPLES
 
 if TYPE_CHECKING:
+    from sluicegate.settings import Settings
     from support.gateway import Gateway
     from support.postgres import Postgres
     from support.upstreams import Script, Upstream
@@ -140,3 +141,14 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     url = postgres.database()
     yield url
     postgres.drop(url.rpartition("/")[2])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Return settings of a store of this test's own, empty, of each kind."""
+    from sluicegate.settings import Settings  # noqa: PLC0415 - unit tests need not import it
+    from support.postgres import store_settings  # noqa: PLC0415 - needs the server's package
+
+    if request.param == "sqlite":
+        return Settings(data_dir=str(tmp_path / "data"))
+    return store_settings(request.getfixturevalue("postgres_url"))

@@ -5,35 +5,10 @@ Workers write lines by a `LimitState`, management takes them out by a `Ledger`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from sluicegate.model.ledger import Entry
 from sluicegate.state.contract import Ask
 from sluicegate.state.ledger import Batch
-from support.state_ledgers import GROUP, KINDS, MONTH, TWO, Pair, Play, ids, player, totals, written
-from support.valkey import Valkey
-from support.valkey_cluster import Cluster, cluster
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Return a cluster."""
-    with cluster(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
-
-
-@pytest.fixture(params=KINDS)
-def play(request: pytest.FixtureRequest) -> Play:
-    """Return what plays a scene with a kind of state."""
-
-    def servers(kind: str) -> Valkey | Cluster:
-        found: Valkey | Cluster = request.getfixturevalue("valkey" if kind == "single" else "nodes")
-        return found
-
-    return player(request.param, servers)
-
+from support.state_ledgers import GROUP, MONTH, TWO, Pair, Play, ids, totals, written
 
 # --- moving ----------
 

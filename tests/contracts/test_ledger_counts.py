@@ -6,7 +6,6 @@ They are what the store has, what waits in the state, and what is reserved: at e
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,35 +16,13 @@ from support.effort import THOROUGH
 from support.state_ledgers import (
     DAY,
     GROUP,
-    KINDS,
     MONTH,
     TWO,
     Pair,
     Play,
     entry_of,
-    player,
     totals,
 )
-from support.valkey import Valkey
-from support.valkey_cluster import Cluster, cluster
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Return a cluster."""
-    with cluster(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
-
-
-@pytest.fixture(params=KINDS)
-def play(request: pytest.FixtureRequest) -> Play:
-    """Return what plays a scene with a kind of state."""
-
-    def servers(kind: str) -> Valkey | Cluster:
-        found: Valkey | Cluster = request.getfixturevalue("valkey" if kind == "single" else "nodes")
-        return found
-
-    return player(request.param, servers)
 
 
 def test_a_budget_begins_with_what_the_store_has(play: Play) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,15 +25,6 @@ from support.postgres import store_settings
 from support.stores import opened
 
 EVER = 2**52
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Return settings of a store of this test's own, empty."""
-    if request.param == "sqlite":
-        yield Settings(data_dir=str(tmp_path / "data"))
-    else:
-        yield store_settings(request.getfixturevalue("postgres_url"))
 
 
 def full(**changes: Any) -> Entry:

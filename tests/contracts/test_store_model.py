@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -18,7 +16,6 @@ from sluicegate.store.contract import ABSENT, FINAL, Revision, Revoked, Stale, S
 from support.effort import THOROUGH
 from support.loops import run
 from support.mock_clock import EPOCH_US, MockClock
-from support.postgres import store_settings
 from support.stores import ANN, change, load, made, opened
 
 KINDS = ("route", "key", "consumer")
@@ -67,14 +64,6 @@ STEPS = st.lists(
     | st.builds(Wait, st.integers(0, 3), st.booleans()),
     max_size=14,
 )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    if request.param == "sqlite":
-        yield Settings(data_dir=str(tmp_path / "data"))
-    else:
-        yield store_settings(request.getfixturevalue("postgres_url"))
 
 
 def by_stamp(revision: Revision) -> tuple[int, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,17 +35,6 @@ from support.stores import ANN, change, load, made, many_keys, opened, write
 NOW = (EPOCH_US // 1000) << 16
 """The stamp of what is written first while a MockClock stands where it starts."""
 DAY_S = 86_400
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Return settings of a store of this test's own, empty."""
-    from support.postgres import store_settings  # noqa: PLC0415 - needs the server's package
-
-    if request.param == "sqlite":
-        yield Settings(data_dir=str(tmp_path / "data"))
-    else:
-        yield store_settings(request.getfixturevalue("postgres_url"))
 
 
 def names(found: list[Revision]) -> list[str]:

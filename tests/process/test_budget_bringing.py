@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,8 @@ from sluicegate.errors import StateAway, StoreAway
 from sluicegate.process import budget_bringing
 from sluicegate.process.budget_bringing import TRIES, BudgetBringing
 from support.entries import DAY
-from support.ledgers import World, moving, wanted
-from support.loops import run
+from support.ledgers import World, wanted, within
 from support.mock_clock import EPOCH_US
-
-Work = Callable[[World], Coroutine[Any, Any, None]]
-
-
-def within(folder: Path, work: Work) -> None:
-    async def scenario() -> None:
-        async with moving(folder) as world:
-            await work(world)
-
-    run(scenario())
 
 
 def test_a_budget_that_was_never_used_begins_with_nothing(tmp_path: Path) -> None:

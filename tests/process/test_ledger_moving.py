@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,10 @@ from sluicegate.process.ledger_moving import entry_of
 from sluicegate.state.ledger import Line
 from support.effort import THOROUGH
 from support.entries import SECOND, Entries
-from support.ledgers import World, moving
-from support.loops import run
+from support.ledgers import World, within
 from support.mock_clock import EPOCH_US
 
 EVER = 2**52
-Work = Callable[[World], Coroutine[Any, Any, None]]
-
-
-def within(folder: Path, work: Work) -> None:
-    async def scenario() -> None:
-        async with moving(folder) as world:
-            await work(world)
-
-    run(scenario())
 
 
 async def until(world: World, done: Callable[[], bool], step_s: float = 0.25) -> None:

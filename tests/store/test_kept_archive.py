@@ -1,27 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from sluicegate.settings import Settings
 from sluicegate.store.archive import ArchiveQuery, ArchiveRow
 from sluicegate.store.kept_archive import WINDOW
 from support.loops import run
 from support.stores import opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Return settings of a store of this test's own, empty."""
-    from support.postgres import store_settings  # noqa: PLC0415 - needs the server's package
-
-    if request.param == "sqlite":
-        yield Settings(data_dir=str(tmp_path / "data"))
-    else:
-        yield store_settings(request.getfixturevalue("postgres_url"))
 
 
 def row(id_: str, at_us: int = 10, **fields: Any) -> ArchiveRow:

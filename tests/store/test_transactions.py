@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -18,15 +17,7 @@ from sluicegate.store.engine import open_engine
 from sluicegate.store.tables import uses
 from sluicegate.store.transactions import Transactions
 from support.loops import run
-from support.postgres import store_settings
 from support.stores import opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    if request.param == "sqlite":
-        return Settings(data_dir=str(tmp_path))
-    return store_settings(request.getfixturevalue("postgres_url"))
 
 
 @asynccontextmanager

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
@@ -13,7 +11,6 @@ from sluicegate.clock import Clock
 from sluicegate.errors import StoreAway
 from sluicegate.metrics import Metrics
 from sluicegate.settings import Settings
-from sluicegate.settings.store import Store
 from sluicegate.store.contract import Arrivals, Author, Change
 from sluicegate.store.open import open_store
 from sluicegate.store.watch import AWAY_S, PAGE, Watch
@@ -76,13 +73,6 @@ class World:
                 await self.store.close()
 
         run(whole())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    if request.param == "sqlite":
-        return Settings(store=Store(url=f"sqlite:///{tmp_path}/store.db"))
-    return store_settings(request.getfixturevalue("postgres_url"))
 
 
 def test_what_was_there_and_what_comes_is_handed_on_in_order(settings: Settings) -> None:

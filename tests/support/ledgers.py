@@ -8,7 +8,7 @@ async with moving(tmp_path) as world:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from sluicegate.state.ledger_in_memory import LedgerInMemory
 from sluicegate.state.memory import MemoryState
 from sluicegate.store.contract import Store
 from support.entries import DAY, Entries
+from support.loops import run
 from support.mock_clock import MockClock
 from support.stores import opened
 
@@ -162,3 +163,13 @@ async def moving(folder: Path) -> AsyncIterator[World]:
         world = World(store, clock)
         yield world
         world.state.close()
+
+
+def within(folder: Path, work: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+    """Do `work` in a world of its own, on a loop of its own."""
+
+    async def scenario() -> None:
+        async with moving(folder) as world:
+            await work(world)
+
+    run(scenario())

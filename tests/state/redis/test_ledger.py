@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,7 @@ from sluicegate.settings import State, StateTls
 from sluicegate.state.ledger import Batch
 from sluicegate.state.redis.ledger import OF_CALLS, SCRIPTS, RedisLedger, open_ledger
 from sluicegate.state.redis.scripts import script
-from support.loops import run
+from support import state_scenes
 from support.ports import free_port
 from support.state_ledgers import GROUP, MONTH, Pair, ids, player
 from support.valkey import PASSWORD, USER, Valkey, tls_server
@@ -27,23 +28,7 @@ from support.valkey_cluster import cluster
 FOLDER = files("sluicegate.state") / "scripts"
 
 
-def play(
-    url: str, scene: Callable[[RedisLedger], Awaitable[None]], **settings: object
-) -> dict[str, float]:
-    """Run a scene with a ledger; return how many calls went how."""
-    metrics = Metrics()
-
-    async def body() -> None:
-        ledger = RedisLedger(State(url=url, **settings), Clock(), metrics)  # type: ignore[arg-type]
-        try:
-            await ledger.start()
-            await scene(ledger)
-        finally:
-            ledger.close()
-
-    run(body())
-    family = metrics.families["sluicegate_ledger_calls_total"]
-    return {outcome: family.cell(outcome).value for outcome in ("ok", "away")}
+play = functools.partial(state_scenes.play, RedisLedger, "sluicegate_ledger_calls_total")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

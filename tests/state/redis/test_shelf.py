@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
-from sluicegate.metrics import Metrics
-from sluicegate.settings import State
 from sluicegate.state.redis.shelf import MOST_BYTES, PIECE_BYTES, RedisShelf
-from support.loops import run
+from support import state_scenes
 from support.ports import free_port
 from support.valkey import PASSWORD, USER, Valkey, tls_server
 from support.valkey_cluster import cluster
@@ -21,23 +18,7 @@ DAY_S = 86_400
 LARGE = secrets.token_bytes(2 * PIECE_BYTES + 1)
 
 
-def play(
-    url: str, scene: Callable[[RedisShelf], Awaitable[None]], **settings: object
-) -> dict[str, float]:
-    """Run a scene with a shelf; return how many calls went how."""
-    metrics = Metrics()
-
-    async def body() -> None:
-        shelf = RedisShelf(State(url=url, **settings), Clock(), metrics)  # type: ignore[arg-type]
-        try:
-            await shelf.start()
-            await scene(shelf)
-        finally:
-            shelf.close()
-
-    run(body())
-    family = metrics.families["sluicegate_shelf_calls_total"]
-    return {outcome: family.cell(outcome).value for outcome in ("ok", "away")}
+play = functools.partial(state_scenes.play, RedisShelf, "sluicegate_shelf_calls_total")
 
 
 @pytest.mark.parametrize("value", [b"", b"small", LARGE[:PIECE_BYTES], LARGE])

@@ -1,0 +1,46 @@
+"""Scenes with what calls a Redis or Valkey beside requests, and how its calls went."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from sluicegate.clock import Clock
+from sluicegate.metrics import Metrics
+from sluicegate.settings import State
+from support.loops import run
+
+
+class Opened(Protocol):
+    """What is started and closed."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+Calling = TypeVar("Calling", bound=Opened)
+
+
+def play(
+    make: Callable[[State, Clock, Metrics], Calling],
+    family: str,
+    url: str,
+    scene: Callable[[Calling], Awaitable[None]],
+    **settings: object,
+) -> dict[str, float]:
+    """Run a scene with what `make` makes; return how many calls of `family` went how."""
+    metrics = Metrics()
+
+    async def body() -> None:
+        opened = make(State(url=url, **settings), Clock(), metrics)  # type: ignore[arg-type]
+        try:
+            await opened.start()
+            await scene(opened)
+        finally:
+            opened.close()
+
+    run(body())
+    return {outcome: metrics.families[family].cell(outcome).value for outcome in ("ok", "away")}
