@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from sluicegate.admin.control import Control
     from sluicegate.store.contract import Author
 
-TRIES: Final = 5
-"""How often a plan is made; each time somebody else has written in between."""
+TRIES: Final = 20
+"""How often a plan is made; each time somebody else has written in between.
+
+So each one that fails is another's success. On a slow machine a replica may lose many in a row to
+one that is faster.
+"""
 NAMED_BY: Final = {"plan": ("team", "consumer", "key"), "team": ("consumer", "token")}
 """Kinds that name one of a kind, and keep it from being deleted."""
 
@@ -68,10 +72,9 @@ class Made(NamedTuple):
 async def make(control: Control, author: Author, plan: Plan, *, dry_run: bool = False) -> Made:
     """Make the changes of a plan, all or none; what changes nothing is not written.
 
-    Raises Invalid, and Refused by the plan; Stale or Moved where others never stop writing;
-    Revoked, ClockBehind, StoreAway.
+    Raises Invalid, and Refused by the plan, which is also who looks at the caller's preconditions;
+    Moved where others never stop writing; Revoked, ClockBehind, StoreAway.
     """
-    failed: Stale | Moved = Moved()
     for _ in range(TRIES):
         arrival = (await control.store.current(())).last
         planned = await plan()
@@ -89,12 +92,11 @@ async def make(control: Control, author: Author, plan: Plan, *, dry_run: bool = 
             written = await control.store.write(
                 changes, author, looked_at=considered.looked_at, grounds=grounds(arrival, changed)
             )
-        except (Stale, Moved) as error:
-            failed = error
+        except (Stale, Moved):
             continue
         await control.written()
         return Made(changed, there | {(r.kind, r.name): r for r in written})
-    raise failed
+    raise Moved
 
 
 def grounds(arrival: int, planned: Iterable[Planned]) -> Grounds:
