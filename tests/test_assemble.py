@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from sluicegate.assemble import DataPlane
+from sluicegate.clock import Clock
 from sluicegate.errors import ConfigError
+from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import load
+from sluicegate.snapshot.policies import PolicyCatalog
 from sluicegate.upstream.health.news import News
 from support.front import document, front, opened, settles
 from support.loops import run
@@ -116,6 +120,38 @@ def test_a_plane_may_listen_on_several_sockets_and_stop_on_one(tmp_path: Path) -
                 waiting.sock.settimeout(0.05)
                 with pytest.raises(TimeoutError):
                     waiting.request(GET)
+
+
+def test_a_plane_that_is_told_to_stop_while_it_still_connects_never_listens(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        asked = asyncio.Event()
+        ends: list[asyncio.StreamWriter] = []
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            ends.append(writer)
+            asked.set()
+
+        state = await asyncio.start_server(connected, "127.0.0.1")
+        port = state.sockets[0].getsockname()[1]
+        file = tmp_path / "application.yml"
+        file.write_text(f"state: {{url: 'redis://127.0.0.1:{port}', connect_timeout: 30s}}")
+        loaded = load(file, {})
+        plane = DataPlane(loaded.settings, Clock(), PolicyCatalog(), Metrics(), lambda _: None)
+        with listening_socket() as sock:
+            await plane.apply(loaded.resources)
+            listening = asyncio.create_task(plane.listen(sock))
+            await asked.wait()
+            plane.stop_listening(sock)
+            state.close()
+            for end in ends:
+                end.transport.abort()
+            await listening
+            address = sock.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*address)
+        await plane.close()
+
+    run(scenario())
 
 
 def test_closing_ends_what_is_in_flight(tmp_path: Path) -> None:

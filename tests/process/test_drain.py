@@ -83,6 +83,23 @@ def test_connections_that_wait_in_the_queue_are_accepted_first() -> None:
     asyncio.run(scenario())
 
 
+def test_new_connections_are_refused_while_what_is_in_flight_finishes() -> None:
+    async def scenario() -> None:
+        cut, plane = asyncio.Event(), Plane(endless=True)
+        with listening_socket() as sock:
+            address = sock.getsockname()
+            work = drain.finish(cast("Any", plane), [sock], 30, MockClock(), cut)
+            finishing = asyncio.create_task(work)
+            await turns()
+            assert plane.told == ["stop_listening", "drained 30"]
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, 5).close()
+            cut.set()
+            await asyncio.wait_for(finishing, 5)
+
+    asyncio.run(scenario())
+
+
 def test_a_queue_that_never_empties_does_not_hold_it_up() -> None:
     async def scenario() -> None:
         clock, plane = MockClock(), Plane()

@@ -40,7 +40,7 @@ def holding(gate: threading.Event) -> Script:
 def cut(running: Gateway) -> None:
     """Send a second signal."""
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(5) == 128 + signal.SIGINT
+    assert running.process.wait(20) == 128 + signal.SIGINT
     running.expected_exit = 128 + signal.SIGINT
 
 
@@ -132,7 +132,12 @@ def test_a_request_in_flight_at_sigterm_is_answered_and_told_to_close(
     gate = threading.Event()
     with (
         in_thread(Upstream(holding(gate))) as upstream,
-        gateway(tmp_path, yaml(upstream.url, "/a"), SLUICEGATE_GATEWAY_WORKERS=workers) as up,
+        gateway(
+            tmp_path,
+            yaml(upstream.url, "/a"),
+            SLUICEGATE_GATEWAY_WORKERS=workers,
+            SLUICEGATE_GATEWAY_DRAIN_DEADLINE="60s",
+        ) as up,
         connect(up.port) as client,
     ):
         client.send(GET)
@@ -143,7 +148,7 @@ def test_a_request_in_flight_at_sigterm_is_answered_and_told_to_close(
         answer = client.answer()
         assert (answer.status, answer.body) == (200, b"late")
         assert answer.get("connection") == "close"
-        assert up.process.wait(10) == 0
+        assert up.process.wait(20) == 0
 
 
 @WORKERS

@@ -44,10 +44,15 @@ async def finish(
     clock: Clock,
     cut: asyncio.Event,
 ) -> None:
-    """Do steps 2 and 3. The sockets stay the caller's to close."""
+    """Do steps 2 and 3, and close the sockets.
+
+    As long as one is open the kernel goes on accepting: who connects would wait for the deadline
+    and be cut then, where a refusal sends them elsewhere at once.
+    """
     await unless(cut, _empty_queues(sockets, clock))
     for sock in sockets:
         plane.stop_listening(sock)
+        sock.close()
     if not cut.is_set():
         await unless(cut, plane.drained(deadline_s))
     await plane.close()

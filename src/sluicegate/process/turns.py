@@ -45,11 +45,11 @@ class Turns:
         retry_s = seconds if again_s is None else again_s
         self._tasks.append(asyncio.create_task(self._every(seconds, work, first_s, retry_s)))
 
-    def once(self, work: Callable[[], Awaitable[None]]) -> None:
+    def once(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do it, in the background."""
         self._tasks.append(asyncio.create_task(self._once(work)))
 
-    async def attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
+    async def attempt(self, work: Callable[[], Awaitable[object]]) -> bool:
         """Do it now; says whether it went well."""
         try:
             await work()
@@ -78,7 +78,7 @@ class Turns:
         while not self._closing.is_set():
             await self._pause(seconds if await self.attempt(work) else retry_s)
 
-    async def _once(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _once(self, work: Callable[[], Awaitable[object]]) -> None:
         await self.attempt(work)
 
     async def _pause(self, seconds: float) -> None:

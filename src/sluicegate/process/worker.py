@@ -198,8 +198,6 @@ class Worker:
         self._sockets = []
         sockets = list(self._accepting.values())
         await drain.finish(self._plane, sockets, how.deadline_s, self._clock, self._cut)
-        for sock in sockets:
-            sock.close()
         await drain_used(self._plane.keyring, self._say_used)
         if self._mover is not None:
             await self._mover.close()

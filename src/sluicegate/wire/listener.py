@@ -79,7 +79,9 @@ class Listener:
         self._unsaid = 0
 
     async def start(self) -> None:
-        """Accept from now on."""
+        """Accept from now on; not if `stop_accepting` came first."""
+        if self._socket.fileno() < 0:
+            return
         loop = asyncio.get_running_loop()
         if self._proxied:
             self._socket.listen(BACKLOG)
