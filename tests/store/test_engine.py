@@ -78,7 +78,8 @@ def test_opening_again_leaves_the_locks_of_this_process(tmp_path: Path) -> None:
             before = threading.active_count()
             with pytest.raises(OperationalError, match="locked"):
                 await ask(settings, "SELECT 1")
-            assert threading.active_count() == before
+            while threading.active_count() > before:  # noqa: ASYNC110 - a thread's end tells nobody
+                await asyncio.sleep(0.001)
             await asyncio.to_thread(another_process_is_refused, tmp_path / "data/sluicegate.db")
         await holder.dispose()
 
@@ -112,6 +113,25 @@ def test_whoever_writes_is_alone_from_the_beginning_and_readers_go_on(tmp_path: 
             await writer.execution_options(**{WRITES: True})
             await writer.execute(text("UPDATE counts SET n = 0"))
             assert await reader.scalar(text("SELECT n FROM counts")) == 20
+        await engine.dispose()
+
+    run(scenario())
+
+
+def test_who_is_cut_while_writing_leaves_no_lock_with_what_it_still_holds(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        engine = open_engine(file_settings(tmp_path, timeout=Duration(0.1)))
+        connection = await engine.connect()
+        await connection.execution_options(**{WRITES: True})
+        await connection.execute(text("CREATE TABLE counts (n INTEGER)"))
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        held = await driver.execute("SELECT 1 UNION SELECT 2")
+        assert await held.fetchone() == (1,)
+        await connection.invalidate()
+        async with engine.connect() as other:
+            await other.execution_options(**{WRITES: True})
+            await other.execute(text("CREATE TABLE counts (n INTEGER)"))  # the first is undone
+        await connection.close()
         await engine.dispose()
 
     run(scenario())

@@ -8,6 +8,7 @@ write, where it would be an error.
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import OperationalError
@@ -49,6 +50,20 @@ class Link(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says nothing of
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - asyncpg's
         """End it; what the server still does for it ends with the statement's time."""
         self.terminate()
+
+
+class FileLink(sqlite3.Connection):
+    """A connection to a file that holds no lock any more once it is closed.
+
+    SQLite keeps a closed connection, with its transaction, as long as one of its statements is
+    held (https://www.sqlite.org/c3ref/close.html): in the traceback of work that was cancelled.
+    """
+
+    def close(self) -> None:
+        """Roll back what is open, and close."""
+        with suppress(sqlite3.Error):  # such as: it is closed
+            self.rollback()
+        super().close()
 
 
 class Links:
@@ -137,7 +152,7 @@ def _sqlite(file: Path, store: Store) -> AsyncEngine:
         pool_size=store.connections,
         max_overflow=0,
         pool_timeout=store.timeout * SHARE,
-        connect_args={"timeout": float(store.timeout)},
+        connect_args={"timeout": float(store.timeout), "factory": FileLink},
         hide_parameters=True,
     )
 
