@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.store.private_file import create, private_folder, replace
+from sluicegate.store.private_file import create, open_to, private_folder, replace
 
 
 def mode(path: Path) -> int:
@@ -61,3 +61,32 @@ def test_a_write_that_fails_leaves_nothing_new(
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [(0o600, "nobody"), (0o400, "nobody"), (0o640, "group"), (0o644, "others"), (0o604, "others")],
+)
+def test_a_file_of_ours_is_open_to_whom_its_mode_says(
+    tmp_path: Path, mode: int, expected: str
+) -> None:
+    path = tmp_path / "secret"
+    path.touch()
+    path.chmod(mode)
+    assert open_to(path.stat()) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(0o440, "nobody"), (0o460, "group"), (0o444, "others")]
+)
+def test_a_file_that_we_read_as_one_of_its_group_is_for_us(
+    tmp_path: Path, mode: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret"
+    path.touch()
+    path.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert open_to(path.stat()) == expected
+    monkeypatch.setattr(os, "getegid", lambda: path.stat().st_gid + 1)
+    monkeypatch.setattr(os, "getgroups", list)
+    assert open_to(path.stat()) == ("others" if mode & 0o007 else "group")

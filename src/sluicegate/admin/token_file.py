@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import secrets
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
+
+from sluicegate.store.private_file import mode_of, open_to
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
@@ -56,7 +58,7 @@ class TokenFile:
     def _read(self, path: Path) -> bytes | None:
         try:
             with path.open("rb") as file:
-                mode = stat.S_IMODE(path.stat().st_mode)
+                found = os.fstat(file.fileno())
                 token = file.read(LONGEST).strip()
         except OSError as error:
             self._say("the admin token file cannot be read", reason=error.strerror)
@@ -64,8 +66,9 @@ class TokenFile:
         if len(token) < SHORTEST:
             self._say("the admin token file holds no token", shortest_bytes=SHORTEST)
             return None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._say("the admin token file is open to others", mode=f"{mode:04o}", wanted="0600")
+        if open_to(found) != "nobody":
+            event = "the admin token file is open to others"
+            self._say(event, mode=mode_of(found), wanted="0600")
         else:
             self._said = None
         return self._digested(token)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,7 +17,7 @@ import structlog
 
 from sluicegate.errors import ConfigError, Fault
 from sluicegate.model.key import new_key
-from sluicegate.store.private_file import create, private_folder
+from sluicegate.store.private_file import create, mode_of, open_to, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,13 +135,14 @@ def _kept(path: Path, make: Callable[[], str], where: str) -> str:
 def _made(path: Path, make: Callable[[], str], where: str) -> bool:
     """Make a file where it is not there; otherwise warn where others may read it."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat()
     except FileNotFoundError:
         return _make(path, make, where)
     except OSError as error:
         raise _fault(where, f"{path} cannot be looked at: {error.strerror}") from None
-    if mode & 0o077:
-        structlog.get_logger().warning("file_open_to_others", file=str(path), mode=f"{mode:04o}")
+    if open_to(found) != "nobody":
+        log = structlog.get_logger()
+        log.warning("file_open_to_others", file=str(path), mode=mode_of(found))
     return False
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,20 @@ def replace(path: Path, content: bytes) -> None:
     with _written(path, content) as temporary:
         temporary.replace(path)
     sync_folder(path.parent)
+
+
+def open_to(found: os.stat_result) -> Literal["others", "group", "nobody"]:
+    """Say who else may use a file that was looked at: anybody, its group, or nobody else.
+
+    A file that somebody else owns and that we read as one of its group is for us: Kubernetes gives
+    files of a Secret to root, mode 0440, and to the pod's `fsGroup`.
+    """
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & stat.S_IRWXO:
+        return "others"
+    given = found.st_uid != os.geteuid() and found.st_gid in {os.getegid(), *os.getgroups()}
+    allowed = stat.S_IRGRP if given else 0
+    return "group" if mode & stat.S_IRWXG & ~allowed else "nobody"
 
 
 def private_folder(folder: Path) -> None:
@@ -62,3 +77,8 @@ def _written(path: Path, content: bytes) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def mode_of(found: os.stat_result) -> str:
+    """Return the mode of a file as chmod takes it: `0600`."""
+    return f"{stat.S_IMODE(found.st_mode):04o}"

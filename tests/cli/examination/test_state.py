@@ -75,7 +75,9 @@ def test_each_node_of_a_cluster_that_the_url_names_is_asked() -> None:
 
 
 def test_sentinels_lead_to_the_primary(tmp_path: Path) -> None:
-    with primary_with_replicas(tmp_path, replicas=1, sentinels=1) as deployment:
+    with primary_with_replicas(
+        tmp_path, replicas=1, sentinels=1, down_after_ms=60_000
+    ) as deployment:
         findings = look(State(url=deployment.url))
         port = deployment.primary().port
     assert outcomes(findings) == ["ok"] * 4

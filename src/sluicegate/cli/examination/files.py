@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sluicegate.cli.examination.finding import Finding
+from sluicegate.store.private_file import mode_of, open_to
 
 if TYPE_CHECKING:
     from sluicegate.settings import ListenerTls, Settings
-
-OTHERS: Final = 0o007
-GROUP: Final = 0o070
 
 
 def file_findings(settings: Settings) -> list[Finding]:
@@ -48,11 +45,12 @@ def _keys(tls: ListenerTls | None) -> Iterator[Path]:
 
 def _finding(path: Path, trouble: str) -> Finding:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat()
     except OSError as error:
         return Finding("files", "warning", f"{path}: cannot be looked at: {error.strerror}")
-    if mode & OTHERS:
-        return Finding("files", "fault", f"{path}: {trouble} (mode {mode:04o}); chmod o=,g= it")
-    if mode & GROUP:
-        return Finding("files", "warning", f"{path}: its group has access (mode {mode:04o})")
-    return Finding("files", "ok", f"{path}: mode {mode:04o}")
+    mode, whose = mode_of(found), open_to(found)
+    if whose == "others":
+        return Finding("files", "fault", f"{path}: {trouble} (mode {mode}); chmod o=,g= it")
+    if whose == "group":
+        return Finding("files", "warning", f"{path}: its group has access (mode {mode})")
+    return Finding("files", "ok", f"{path}: mode {mode}")
