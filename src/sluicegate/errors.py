@@ -28,6 +28,8 @@ from typing import Protocol
 
 TYPE_PREFIX = "urn:sluicegate:problem:"
 REGISTRY = "https://iana.org/assignments/http-problem-types#"
+SERVER_ERROR = 500
+"""The first status that is no fault of the caller's (RFC 9110, 15.6)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ def test_metrics_are_text_with_what_runs_as_labels() -> None:
     lines = answer.body.decode().splitlines()
     assert "sluicegate_requests_total 3.0" in lines
     assert f'sluicegate_build_info{{region="north",version="{__version__}"}} 1.0' in lines
+    assert 'sluicegate_config_info{revision="cafe"} 1.0' in lines
 
 
 def test_info_says_what_runs_since_when() -> None:

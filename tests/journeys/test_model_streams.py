@@ -284,6 +284,8 @@ def test_every_sdk_raises_where_a_stream_breaks_off(tmp_path: Path, fault: Play)
         with pytest.raises(google_errors.APIError):
             list(gemini.models.generate_content_stream(model="m", contents="Hi"))
         gemini.close()
+        incomplete = "sluicegate_responses_incomplete_total"
+        eventually(lambda: at.plane.counted(incomplete) == 4, "each is counted")
 
 
 def test_sdks_never_see_what_a_fallback_has_mended(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ class Actuator:
         _answer(exchange, 200 if status.ready else 503, {"status": word})
 
     async def _prometheus(self, exchange: Exchange) -> None:
-        dump = [*await self._replica.scrape(), self._build()]
+        status = await self._replica.status()
+        dump = [*await self._replica.scrape(), self._build(), _config(status.revision)]
         accept = exchange.request.headers.get(b"accept") or b""
         # In a thread: tens of thousands of lines must not hold up a loop that carries traffic.
         body, kind = await asyncio.to_thread(render, dump, accept.decode("latin-1"))
@@ -131,6 +132,17 @@ class Actuator:
             [],
             [Series([__version__, self._info.region], 1)],
         )
+
+
+def _config(revision: str | None) -> FamilyDump:
+    return FamilyDump(
+        "sluicegate_config_info",
+        "gauge",
+        "1, with the revision of the configuration that was accepted last; none before the first.",
+        ["revision"],
+        [],
+        [] if revision is None else [Series([revision], 1)],
+    )
 
 
 def _answer(exchange: Exchange, status: int, content: dict[str, Any]) -> None:

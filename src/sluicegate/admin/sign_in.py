@@ -55,6 +55,8 @@ class SignIn:
             "`slowed`, of an address that has failed too often; `plain`, over plain HTTP.",
             ("outcome",),
         )
+        for outcome in ("known", "unknown", "slowed", "plain"):
+            self._outcomes.cell(outcome)  # from 0, so that a rate sees the first one, too
 
     async def who(self, authorization: str | None, address: str, scheme: str) -> Who:
         """Return who is asking. Raises Refused (401, 403, 429), StoreAway."""

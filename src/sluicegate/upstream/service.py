@@ -84,6 +84,8 @@ class UpstreamService:
         self.failure_statuses = listed(config.failure_statuses)
         self.retry_statuses = frozenset(config.retry.statuses)
         self.hedging = None if config.hedge is None else Hedging(config.hedge)
+        for result in ("won", "lost") if self.hedging else ():
+            self._counts.hedges.cell(name, result)  # from 0, so that a rate sees the first one, too
         self.admission = (
             None
             if config.concurrency is None

@@ -160,7 +160,7 @@ def test_a_full_pool_is_counted_and_says_nothing_of_its_target(tmp_path: Path) -
 
     service = {
         "pool": {"max_connections": 1},
-        "timeouts": {"connect": "50ms"},
+        "timeouts": {"connect": "1s"},
         "ejection": {"consecutive": 1, "max_share": 100},
         "retry": {"attempts": 1},
     }

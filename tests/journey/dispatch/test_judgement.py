@@ -189,7 +189,7 @@ def test_a_head_that_comes_while_the_client_still_sends_is_not_late(tmp_path: Pa
 
 
 def test_a_pool_that_is_full_shows_and_says_nothing(tmp_path: Path) -> None:
-    service = FEW | {"pool": {"max_connections": 1}, "timeouts": {"connect": "20ms"}}
+    service = FEW | {"pool": {"max_connections": 1}, "timeouts": {"connect": "300ms"}}
     with front(tmp_path, silent, service=service) as at, at.connect() as first:
         first.send(GET)
         at.wait(lambda: at.upstream.requests, "the only connection is in use")

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from sluicegate.exchange import Exchange
+from sluicegate.errors import CLIENT_GONE, UPSTREAM_FAILED, Problem
+from sluicegate.exchange import Exchange, Response
+from sluicegate.headers import Headers
 from sluicegate.journey.record.metrics import Config, Policy
 from sluicegate.policy import Parts
 from support.exchanges import body, counted, exchange, parts, run, target
@@ -53,6 +55,31 @@ def test_bytes_of_bodies_are_summed(given: Parts) -> None:
         run(policy, exchange(request_body=body(b"12345")), target(200, data=b"123"))
     assert counted(given, "sluicegate_request_bytes_total", "things") == 10
     assert counted(given, "sluicegate_response_bytes_total", "things") == 6
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"), [(UPSTREAM_FAILED, 1), (CLIENT_GONE, 0), (None, 0)], ids=str
+)
+def test_what_breaks_off_after_its_head_counts_unless_the_client_has_left(
+    given: Parts, problem: Problem | None, expected: int
+) -> None:
+    async def broken(asked: Exchange) -> None:
+        asked.head(Response(200, Headers(), 100), None)
+        asked.problem = problem
+        asked.cut()
+
+    policy = Policy(Config(), given)
+    run(policy, exchange(), broken)
+    assert counted(given, "sluicegate_requests_total", "things", "GET", "200") == 1
+    assert counted(given, "sluicegate_responses_incomplete_total", "things") == expected
+
+
+def test_an_error_that_is_told_whole_is_not_incomplete(given: Parts) -> None:
+    async def refused(asked: Exchange) -> None:
+        asked.refuse(UPSTREAM_FAILED)
+
+    run(Policy(Config(), given), exchange(), refused)
+    assert counted(given, "sluicegate_responses_incomplete_total", "things") == 0
 
 
 def test_a_client_that_went_away_counts_as_499_and_is_in_flight_no_more(given: Parts) -> None:

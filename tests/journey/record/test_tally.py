@@ -22,6 +22,7 @@ def tally(metrics: Metrics) -> Tally:
         seconds=metrics.family("seconds", "histogram", "", ("route",)),
         bytes_in=metrics.family("bytes_in", "counter", "", ("route",)),
         bytes_out=metrics.family("bytes_out", "counter", "", ("route",)),
+        incomplete=metrics.family("incomplete", "counter", "", ("route",)),
         in_flight=metrics.family("in_flight", "gauge", "").cell(),
     )
 

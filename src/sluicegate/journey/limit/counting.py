@@ -59,6 +59,8 @@ class Counting:
         self.ticket = lambda: f"{worker}{next(numbers):x}"
         self._started = False
         self._answers = state_up(metrics)
+        if self._remote is None:
+            self._answers.value = 1.0  # it is this process
         self._bounds = Bounds(
             metrics, rules, lambda: self._view.crew, lambda: self.up, settings.region.of
         )

@@ -104,6 +104,8 @@ class Archiving:
             "answer), `failed`.",
             ("outcome",),
         )
+        for outcome in ("kept", "busy", "full", "away", "failed"):
+            self._lines.cell(outcome)  # from 0, so that a rate sees the first one, too
 
     async def handle(self, exchange: Exchange, onward: Onward) -> None:
         """Listen from the answer's head on, and keep what was heard at the end."""

@@ -48,6 +48,13 @@ class Policy:
                 "Bytes of response bodies.",
                 ("route",),
             ),
+            incomplete=family(
+                "sluicegate_responses_incomplete_total",
+                "counter",
+                "Responses that broke off, or ended in an error event, after a head that had said "
+                "less than 500; not those whose caller has left.",
+                ("route",),
+            ),
             in_flight=family(
                 "sluicegate_requests_in_flight",
                 "gauge",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sluicegate.errors import CLIENT_GONE
+from sluicegate.errors import CLIENT_GONE, SERVER_ERROR
 
 if TYPE_CHECKING:
     from sluicegate.clock import Clock
@@ -22,20 +22,23 @@ MOST_SERIES: Final = 20_000
 class RouteSeries:
     """The numbers of one route."""
 
-    __slots__ = ("bytes_in", "bytes_out", "seconds")
+    __slots__ = ("bytes_in", "bytes_out", "incomplete", "seconds")
 
-    def __init__(self, seconds: HistogramCell, bytes_in: Cell, bytes_out: Cell) -> None:
+    def __init__(
+        self, seconds: HistogramCell, bytes_in: Cell, bytes_out: Cell, incomplete: Cell
+    ) -> None:
         """Keep the cells."""
         self.seconds = seconds
         self.bytes_in = bytes_in
         self.bytes_out = bytes_out
+        self.incomplete = incomplete
 
 
 class Tally:
     """Adds one exchange to its series when it is over."""
 
-    __slots__ = ("_bytes_in", "_bytes_out", "_clock", "_in_flight", "_requests", "_requests_cells",
-                 "_routes", "_seconds")  # fmt: skip
+    __slots__ = ("_bytes_in", "_bytes_out", "_clock", "_in_flight", "_incomplete", "_requests",
+                 "_requests_cells", "_routes", "_seconds")  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Tally:
         seconds: Family,
         bytes_in: Family,
         bytes_out: Family,
+        incomplete: Family,
         in_flight: Cell,
     ) -> None:
         """Take families: `requests` by route, method and status, the others by route alone."""
@@ -52,6 +56,7 @@ class Tally:
         self._seconds = seconds
         self._bytes_in = bytes_in
         self._bytes_out = bytes_out
+        self._incomplete = incomplete
         self._in_flight = in_flight
         self._requests_cells: dict[tuple[str, str, int], Cell] = {}
         self._routes: dict[str, RouteSeries] = {}
@@ -84,6 +89,9 @@ class Tally:
             series.bytes_in.value += received
         if exchange.bytes_out:
             series.bytes_out.value += exchange.bytes_out
+        problem = exchange.problem
+        if problem is not None and status < SERVER_ERROR <= problem.status:
+            series.incomplete.value += 1
 
     def _remember(self, key: tuple[str, str, int]) -> Cell:
         if len(self._requests_cells) >= MOST_SERIES:
@@ -97,7 +105,10 @@ class Tally:
         if len(self._routes) >= MOST_SERIES:
             self._routes.clear()
         series = RouteSeries(
-            self._seconds.histogram(name), self._bytes_in.cell(name), self._bytes_out.cell(name)
+            self._seconds.histogram(name),
+            self._bytes_in.cell(name),
+            self._bytes_out.cell(name),
+            self._incomplete.cell(name),
         )
         self._routes[name] = series
         return series

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
-from sluicegate.errors import CLIENT_GONE
+from sluicegate.errors import CLIENT_GONE, SERVER_ERROR
 from sluicegate.telemetry.spans import AttemptRecord, Record
 from sluicegate.telemetry.trace import (
     Trace,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from sluicegate.telemetry.spans import SpanQueue
 
 LONGEST_AGENT: Final = 256
-SERVER_ERROR: Final = 500
 
 
 class Tracer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 
 from sluicegate.journey.dispatch.model.sealing import NOBODY, OWNER
 from support.loops import run
-from support.model_calls import ASKED, ModelWorld, deployments, model_world
-from support.raw_http import Answer
+from support.model_calls import ASKED, ModelWorld, deployments, model_world, request
+from support.raw_http import Answer, connect
 from support.scripted_provider import KEY
 from support.upstreams import Talk, Upstream, response
 
@@ -33,6 +34,7 @@ class Keeper:
         self.status = 200
         self.media = "application/json"
         self.date = ""
+        self.breaks_off = False
 
     @property
     def asked(self) -> tuple[str, str, str]:
@@ -47,7 +49,12 @@ class Keeper:
             said = self.answer
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
             headers = {"Content-Type": self.media} | ({"Date": self.date} if self.date else {})
-            await talk.send(response(self.status, headers, body, "x"))
+            whole = response(self.status, headers, body, "x")
+            if self.breaks_off:
+                await talk.send(whole[:-1])
+                await talk.close()
+                return
+            await talk.send(whole)
 
 
 def in_world(folder: Path, work: Any, **more: Any) -> None:
@@ -163,6 +170,25 @@ def test_a_provider_that_is_away_is_an_honest_error(tmp_path: Path) -> None:
         assert "message" in json.loads(got.body)["error"]
 
     in_world(tmp_path, work)
+
+
+def test_an_answer_that_breaks_off_breaks_off_and_is_told_of(tmp_path: Path) -> None:
+    async def work(world: ModelWorld, keeper: Keeper) -> None:
+        keeper.answer, keeper.breaks_off = b"half", True
+
+        def read() -> bytes:
+            with connect(world.plane.port) as client:
+                client.send(request("GET", "/proxy/chat/files"))
+                return client.read_all()
+
+        got = await asyncio.to_thread(read)
+        assert got.startswith(b"HTTP/1.1 200 ")
+        assert got.endswith(b"\r\n\r\nhal")
+        await world.until(lambda: world.plane.counted("sluicegate_responses_incomplete_total"))
+        assert world.plane.logs[-1]["problem"] == "upstream-failed"
+
+    metrics_too = [*KEPT["policies"], {"metrics": {}}, {"access_log": {}}]
+    in_world(tmp_path, work, policies=metrics_too)
 
 
 # --- objects that are kept -----------------------------------------------------------------------

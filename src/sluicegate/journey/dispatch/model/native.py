@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from sluicegate.errors import UpstreamError, UpstreamInvalid, UpstreamReset
+from sluicegate.errors import Refused, UpstreamError, UpstreamInvalid, UpstreamReset
 from sluicegate.exchange import BODILESS, Response
 from sluicegate.headers import Headers
 from sluicegate.journey.dispatch.model.errors import of_error, shown, tell
@@ -27,6 +27,7 @@ from sluicegate.journey.dispatch.model.sealing import (
     owned,
     sealed,
 )
+from sluicegate.journey.run import answer
 from sluicegate.llm.failure import CallError, invalid
 from sluicegate.upstream.sent_whole import SentWhole
 
@@ -236,8 +237,9 @@ class _Passing(SentWhole):
             await self._send(await link.pool.connect(connect_s), head, body, until)
         except UpstreamError as error:
             if exchange.head_sent:
-                exchange.cut()
-            tell(exchange, self._form, of_error(error))
+                answer(exchange, Refused(error.problem))
+            else:
+                tell(exchange, self._form, of_error(error))
 
     async def _send(
         self, connection: ClientConnection, head: bytes, body: bytes | None, until: float
