@@ -25,5 +25,6 @@ With one worker, `single` does the work of the first three in one process and on
     signals     what SIGTERM, SIGINT and SIGHUP ask for; `drain` is the way out
     health      the words that the data port answers; `status` the details behind them
     tally       adds up the metrics of workers, dead ones included
+    embedded_metrics  tells them to CloudWatch, as lines of standard output
     cores       how many workers; `sockets`, `runtime`, `verdict`: what their names say
 """

@@ -22,6 +22,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.process import messages, runtime
 from sluicegate.process.channel import Channel, open_channel
 from sluicegate.process.checking import Checking
+from sluicegate.process.embedded_metrics import EmbeddedMetrics
 from sluicegate.process.ledger_side import LedgerSide
 from sluicegate.process.questions import Questions
 from sluicegate.process.seeking import pack
@@ -99,6 +100,8 @@ class Desk:
         self._checking = Checking(
             settings, clock, self._metrics, lambda news: channel.send(messages.Told(news))
         )
+        self._embedded = EmbeddedMetrics(settings, clock, self._metrics, hub.scrape)
+        self._embedded.start()
         self._ledger = LedgerSide(settings, clock, self._metrics)
         waiting = settings.ledger.waiting
         ledger = open_ledger(settings.state, clock, self._metrics, waiting)
@@ -137,6 +140,7 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._embedded.close()
         await self._ledger.close()
         if self._store is not None:
             await self._store.close()

@@ -16,6 +16,7 @@ from sluicegate.errors import ConfigError
 from sluicegate.logs import LogWriter
 from sluicegate.process import drain
 from sluicegate.process.drain import unless
+from sluicegate.process.embedded_metrics import EmbeddedMetrics
 from sluicegate.process.fitting import together
 from sluicegate.process.health import HealthView
 from sluicegate.process.ledger_side import LedgerSide
@@ -55,6 +56,7 @@ class Single:
         self._health = HealthView(setup.clock, math.inf)
         info = Info(settings.region.name, setup.clock.wall_us())
         self._front = management_front(settings, self, info)
+        self._embedded = EmbeddedMetrics(settings, setup.clock, setup.metrics, self.scrape)
         self._ledger = LedgerSide(settings, setup.clock, setup.metrics)
         self._plane = DataPlane(
             settings,
@@ -92,6 +94,7 @@ class Single:
         )
         try:
             self._health.heard(live=True, ready=False)
+            self._embedded.start()
             await self._ledger.start(self._waiting_ledger())
             self.declare(setup.configuration.source)
             starting = asyncio.create_task(self._first())
@@ -108,6 +111,7 @@ class Single:
             if self._store is not None:
                 await drain_used(self._plane.keyring, self._store.used)
             self._checker.close()
+            await self._embedded.close()
             await self._plane.close()
             await self._ledger.close()
             if self._store is not None:

@@ -14,6 +14,7 @@ from sluicegate.model.resource import Resource
 from sluicegate.model.units import Duration, Size
 from sluicegate.settings.alerts import Alerts
 from sluicegate.settings.cache import Cache
+from sluicegate.settings.emf import Emf
 from sluicegate.settings.ledger import Ledger
 from sluicegate.settings.redis import (
     URL_EXPECTED,
@@ -313,6 +314,9 @@ class Settings(Resource, frozen=True, kw_only=True):
     alerts: Alerts = Alerts()
     region: Region = Region()
     tracing: Tracing = Tracing()
+    emf: Annotated[
+        Emf | None, Meta(description="Metrics for CloudWatch, as log lines; none unless given.")
+    ] = None
     data_dir: Annotated[
         str,
         Meta(description="Folder for what is kept on disk, from the working directory. Mode 0700."),
