@@ -38,6 +38,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     wait: Duration = Duration(0)
     end: Annotated[datetime, Meta(tz=True)] | None = None
     mode: Literal["fast", "slow"] = "fast"
+    check: Literal["verify", "off"] = "verify"
     either: str | list[str] | None = None
     number: Literal["auto"] | Annotated[int, Meta(ge=1)] = "auto"
     names: dict[str, Annotated[str, Meta(min_length=2)]] = {}
@@ -74,6 +75,14 @@ def test_what_is_right_is_converted() -> None:
             "word",
             True,
             "found true; expected text: an unquoted `true`, `yes` or `on` is a boolean; quote it",
+        ),
+        (
+            "check",
+            False,
+            (
+                "found false; expected `off` or `verify`: "
+                "an unquoted `false`, `no` or `off` is a boolean; quote it"
+            ),
         ),
         ("word", None, "found null; expected text"),
         ("word", "A", 'found "A"; expected text like `^[a-z]+$`'),

@@ -33,7 +33,7 @@ def reconcile(
     with session.output.working("the gateway compares its budgets with the ledger"):
         found = session.client.get("/budgets/reconciliation")
     if repair and found["different"]:
-        confirm(f"Put {found['different']} counts right?", yes=yes)
+        confirm(f"Put {_counts(found['different'])} right?", yes=yes)
         found = session.client.ask("POST", "/budgets/reconciliation").body
     items = [item for item in found["items"] if every or item["verdict"] != "equal"]
     session.output.result(found, table(COLUMNS, map(_row, items)) if items else ())
@@ -47,9 +47,13 @@ def _row(item: dict[str, Any]) -> list[object]:
 
 
 def _summary(found: dict[str, Any]) -> str:
-    words = f"{len(found['items'])} counts: {found['equal']} equal to the ledger"
+    words = f"{_counts(len(found['items']))}: {found['equal']} equal to the ledger"
     return words + "".join(
         f", {found[verdict]} {verdict.replace('_', ' ')}"
         for verdict in ("different", "repaired", "busy", "not_configured")
         if found[verdict]
     )
+
+
+def _counts(number: int) -> str:
+    return f"{number} count" if number == 1 else f"{number} counts"

@@ -43,6 +43,8 @@ DESCRIBED = 256
 """Classes whose description is remembered."""
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 _BARE_WORDS = {True: "`true`, `yes` or `on`", False: "`false`, `no` or `off`"}
+_BARE_WORD = re.compile("text|`(on|off|yes|no)`")
+"""In what was expected: a value may have been meant that YAML takes for a boolean."""
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -112,7 +114,7 @@ class _Walker:
 
     def _wrong(self, place: Place, value: object, wanted: str) -> None:
         message = f"found {self._draft.show(place, value)}; expected {wanted}"
-        if "text" in wanted and isinstance(value, bool):
+        if isinstance(value, bool) and _BARE_WORD.search(wanted):
             message += f": an unquoted {_BARE_WORDS[value]} is a boolean; quote it"
         elif "text" in wanted and isinstance(value, int | float):
             message += ": quote it"
