@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 KIB = 1024
 LARGE = 96 * KIB
@@ -21,18 +22,30 @@ PATIENCE_S = 20.0
 AGAIN_S = (0.1, 0.3)
 """How long a client that insists waits between two tries, at random."""
 
+SAID = 120
+"""Bytes at the begin of an answer that are looked at, or kept."""
 ANOTHERS = "anothers-answer"
 """In place of a problem: the answer belongs to another request."""
 
-Kind = tuple[str, int, int]
-"""Method, bytes of the body, bytes of the answer."""
-MIX: tuple[tuple[Kind, int], ...] = (
-    (("GET", 0, 0), 45),
-    (("GET", 0, 16 * KIB), 10),
-    (("POST", KIB, 0), 20),
-    (("POST", LARGE, 0), 5),
-    (("PUT", KIB, 0), 15),
-    (("PUT", LARGE, 0), 5),
+
+class Kind(NamedTuple):
+    """What a request is and asks for: an answer of so many bytes, or a stream of so many events."""
+
+    method: str
+    body_bytes: int = 0
+    answer_bytes: int = 0
+    events: int = 0
+
+
+Mix = tuple[tuple[Kind, int], ...]
+"""Kinds and their shares."""
+MIX: Mix = (
+    (Kind("GET"), 45),
+    (Kind("GET", answer_bytes=16 * KIB), 10),
+    (Kind("POST", KIB), 20),
+    (Kind("POST", LARGE), 5),
+    (Kind("PUT", KIB), 15),
+    (Kind("PUT", LARGE), 5),
 )
 
 
@@ -50,6 +63,11 @@ class Result:
     whole: bool = False
     refused: bool = False
     """The gateway could not be connected to."""
+    said: str = ""
+    """How an answer begins that is neither a target's nor a problem of the gateway's."""
+    streamed: bool = False
+    reused: bool = False
+    """It was sent over a connection that was there before."""
 
     @property
     def ok(self) -> bool:
@@ -71,6 +89,8 @@ class Load:
 
     port: int
     seed: int = 1
+    host: str = "chaos.example"
+    mix: Mix = MIX
     results: list[Result] = field(default_factory=list)
     _idle: list[Ends] = field(default_factory=list)
 
@@ -117,12 +137,13 @@ class Load:
 
     async def one(self, kind: Kind | None = None) -> Result:
         """Send one request and keep what comes of it."""
-        method, body_bytes, answer_bytes = kind or self._draw()
+        kind = kind or self._draw()
         loop = asyncio.get_running_loop()
-        result = Result(uuid.uuid4().hex, method, body_bytes, loop.time())
+        result = Result(uuid.uuid4().hex, kind.method, kind.body_bytes, loop.time())
+        result.streamed = bool(kind.events)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._exchange(result, answer_bytes)
+                await self._exchange(result, kind)
         except (OSError, EOFError, TimeoutError):
             pass  # what there is of an answer is in the result
         result.ended = loop.time()
@@ -136,16 +157,20 @@ class Load:
         self._idle.clear()
 
     def _draw(self) -> Kind:
-        shares = [share for _, share in MIX]
-        return self._random.choices(MIX, shares)[0][0]
+        shares = [share for _, share in self.mix]
+        return self._random.choices(self.mix, shares)[0][0]
 
-    async def _exchange(self, result: Result, answer_bytes: int) -> None:
+    async def open(self) -> Ends:
+        """Connect to the gateway; raises OSError."""
+        return await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+
+    async def _exchange(self, result: Result, kind: Kind) -> None:
         reader, writer = await self._connection(result)
         kept = False
         try:
             head = (
-                f"{result.method} /?bytes={answer_bytes} HTTP/1.1\r\nHost: chaos.example\r\n"
-                f"X-Request-Id: {result.name}\r\n"
+                f"{kind.method} /?bytes={kind.answer_bytes}&events={kind.events} HTTP/1.1\r\n"
+                f"Host: {self.host}\r\nX-Request-Id: {result.name}\r\n"
             )
             if result.body_bytes:
                 head += f"Content-Length: {result.body_bytes}\r\n"
@@ -165,10 +190,11 @@ class Load:
         while self._idle:
             reader, writer = self._idle.pop()
             if not reader.at_eof() and not writer.is_closing():
+                result.reused = True
                 return reader, writer
             writer.transport.abort()
         try:
-            return await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+            return await self.open()
         except OSError:
             result.refused = True
             raise
@@ -186,12 +212,25 @@ async def _answer(reader: asyncio.StreamReader, result: Result) -> bool:
     line, *lines = head.split("\r\n")
     fields = dict(each.split(": ", 1) for each in lines)
     result.status = int(line.split(" ")[1])
-    body = await reader.readexactly(int(fields.get("content-length", "0")))
+    chunked = "chunked" in fields.get("transfer-encoding", "")
+    length = int(fields.get("content-length", "0"))
+    body = await (_chunks(reader) if chunked else reader.readexactly(length))
     if result.status == 200:
-        result.whole = body.startswith(result.name.encode())
+        result.whole = result.name.encode() in body[:SAID]
         result.problem = "" if result.whole else ANOTHERS
     else:
         result.whole = True
+        result.said = body[:SAID].decode("latin-1")
         if fields.get("content-type") == "application/problem+json":
             result.problem = json.loads(body)["type"].rpartition(":")[2]
+            result.said = ""
     return fields.get("connection") != "close"
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    """Read a chunked body to its end; raises EOFError where it has none."""
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return body

@@ -12,16 +12,21 @@ def table(reports: Sequence[Report], *, timed: bool) -> str:
     """Return the table, and below it what was lost and why, notes, and what does not hold."""
     rows = [["", *(report.name for report in reports)]]
     rows += [[name, *(str(cell(report)) for report in reports)] for name, cell in ROWS]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
+    lines = aligned(rows)
     for report in reports:
         lines += ["", f"{report.name}:"]
         lines += [f"  lost: {count}: {why}" for why, count in report.lost.most_common()]
         lines += [f"  {note}" for note in report.notes]
         lines += [f"  DOES NOT HOLD: {wrong}" for wrong in report.broken(timed=timed)]
     return "\n".join(lines) + "\n"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row: the first column to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
 
 
 def _faults(report: Report) -> int:

@@ -1,10 +1,11 @@
 """A target: a process that answers, and writes down every request that it has read.
 
-    python targets.py PORT FILE WORK_MS
+    python targets.py PORT FILE WORK_MS [ADDRESS]
 
 A line goes to FILE as soon as a head is read (`head METHOD ID IN_FLIGHT`), and another one when the
 body is (`whole …`), each by a system call of its own, so that SIGKILL loses none. The id is that of
-`X-Request-Id`; it begins the answer's body, which is as long as `?bytes=` says.
+`X-Request-Id`; it begins the answer's body, which is as long as `?bytes=` says, or is a stream of
+`?events=` events, `EVENT_S` apart.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 BYTES = re.compile(rb"[?&]bytes=(\d+)")
+EVENTS = re.compile(rb"[?&]events=([1-9]\d*)")
+EVENT_S = 0.1
 BACKLOG = 1024
 
 
@@ -52,6 +55,9 @@ class Answering:
         self._write(b"whole", method, name)
         if self._work_s:
             await asyncio.sleep(self._work_s)
+        if events := EVENTS.search(path):
+            await _stream(writer, name, int(events[1]))
+            return
         asked = BYTES.search(path)
         body = name.ljust(int(asked[1]) if asked else 0, b".")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -62,15 +68,31 @@ class Answering:
             os.write(self._log, b"%b %b %b %d\n" % (what, method, name, self._in_flight))
 
 
-async def serve(port: int, file: Path, work_s: float) -> None:
+async def _stream(writer: asyncio.StreamWriter, name: bytes, events: int) -> None:
+    """Send so many server-sent events, each a chunk of its own."""
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    for number in range(events):
+        event = b"id: %d\ndata: %b\n\n" % (number, name)
+        writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+        await writer.drain()
+        await asyncio.sleep(EVENT_S)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def serve(port: int, file: Path, work_s: float, address: str = "127.0.0.1") -> None:
     """Serve until the process is ended."""
     log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     target = Answering(log, work_s)
     server = await asyncio.start_server(
-        target.talk, "127.0.0.1", port, reuse_address=True, backlog=BACKLOG, limit=1 << 20
+        target.talk, address, port, reuse_address=True, backlog=BACKLOG, limit=1 << 20
     )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]) / 1000))
+    asyncio.run(
+        serve(int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]) / 1000, *sys.argv[4:])
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from chaos.load import LARGE, Result
 from chaos.verdicts import (
+    DRAINED,
     FALSE,
     GATEWAY,
     MIXED_UP,
@@ -73,6 +74,15 @@ def test_a_gateway_that_is_away_is_an_excuse_only_without_an_answer() -> None:
     away = evidence(Absence(GATEWAY, 0.0))
     assert away.lost_because(lost(status=0, problem="", refused=True)) == "the gateway was away"
     assert away.lost_because(lost()) == SAVABLE
+
+
+def test_a_drain_may_close_a_kept_connection_and_no_other_that_is_used() -> None:
+    away = Absence(GATEWAY, 1.5)
+    used = lost(status=0, problem="", reused=True)
+    unread = Evidence(TARGETS, (away,), (), {})
+    assert unread.lost_because(used) == "a kept connection was closed as it was used"
+    assert unread.lost_because(lost(status=0, problem="")) == DRAINED
+    assert evidence(away).lost_because(used) == DRAINED
 
 
 def test_what_was_read_cannot_be_said_to_be_unsent() -> None:

@@ -106,8 +106,11 @@ class Evidence:
         """Say why a request did not get as far as the gateway, if it did not."""
         away = [e for e in self._absences if e.who == GATEWAY and e.meets(result)]
         if away and not result.status:
-            told = result.refused or result.started >= away[0].since
-            return "the gateway was away" if told else DRAINED
+            if result.refused or result.started >= away[0].since:
+                return "the gateway was away"
+            # Whoever closes an idle connection cannot know what is on its way (RFC 9112, 9.5).
+            unread = result.reused and result.name not in self._log
+            return "a kept connection was closed as it was used" if unread else DRAINED
         return TURNED_AWAY if result.refused else None
 
     def _begun(self, result: Result) -> str | None:
