@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ class Database(Protocol):
     """The server of tests/support/postgres.py."""
 
     log: Path
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The server, whose children serve connections."""
 
     def database(self, name: str | None = None, *, empty: bool = False) -> str:
         """Make a database with the newest schema; returns its URL."""
