@@ -28,7 +28,7 @@ CONFIGURATIONS = [
     and not re.search(rf"\$ sluicegate (check|apply -f) {block.file}\s", page.read_text())
 ]
 SESSIONS = [page for page in PAGES if any(b.language == "console" for b in blocks(page))]
-LANGUAGES = {"yaml", "yaml fault", "console", "text", "python", "toml"}
+LANGUAGES = {"yaml", "yaml fault", "yaml values", "console", "text", "python", "toml"}
 README_LINES = 150
 
 
@@ -106,6 +106,17 @@ def test_every_block_says_what_it_is() -> None:
         f"{b}: `{b.language}`" for p in PAGES for b in blocks(p) if b.language not in LANGUAGES
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_values_of_a_page_are_given_to_a_command_of_it() -> None:
+    values = [b for p in PAGES for b in blocks(p) if b.language == "yaml values"]
+    assert values
+    unused = [
+        str(b)
+        for b in values
+        if not any(b.file in c.text for c in blocks(b.page) if c.language == "console")
+    ]
+    assert not unused
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -29,13 +29,16 @@ GATEWAY = re.compile(
     re.DOTALL,
 )
 DATABASE = re.compile(r"docker (run|kill|start) .*", re.DOTALL)
+STAND_INS = ("helm", "kubectl", "docker", "kind")
+"""Programs in whose place support/stand_ins.py is: they would need a cluster or an engine."""
 QUICKSTART = "examples/quickstart.yml"
 MAKE_RUN = re.compile(r"(?P<before>.*?)make run(?: ARGS=(?P<file>\S+))?", re.DOTALL)
 VENDORS = re.compile(r"\{kind: (openai|anthropic|gemini), (?!url:)")
 VENDOR_PATHS = {"openai": "/v1", "anthropic": "", "gemini": ""}
-ENOUGH_S = 20
+ENOUGH_S = 45
 """For any one command."""
-QUIET_S = 0.2
+QUIET_S = 0.5
+"""Five times what the gateway keeps lines of its access log for."""
 
 
 class Shell:
@@ -48,8 +51,13 @@ class Shell:
         self._quickstarted = False
         self._vendors: subprocess.Popen[bytes] | None = None
         self._database: Postgres | None = None
+        self._stand_ins = folder / ".stand-ins"
+        for program in STAND_INS:
+            self._place(program)
         for file in (ROOT / "examples").glob("*.*"):
             self.write(f"examples/{file.name}", file.read_text())
+        shutil.copytree(ROOT / "deploy", folder / "deploy", symlinks=True)
+        shutil.rmtree(folder / "deploy" / "compose" / "secrets", ignore_errors=True)
         shutil.copytree(ROOT / "examples" / "policies", folder / "examples" / "policies",
                         ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
         inherited = {
@@ -58,15 +66,18 @@ class Shell:
             if not name.startswith(("SLUICEGATE_", "PYTEST_"))
             and not name.lower().endswith("proxy")
         }
-        path = f"{Path(sys.executable).parent}:{inherited.get('PATH', '')}"
+        path = f"{self._stand_ins}:{Path(sys.executable).parent}:{inherited.get('PATH', '')}"
         own = {
             "PATH": path,
             "PYTHONUNBUFFERED": "1",
             "LC_ALL": "C.UTF-8",
+            # On a busy machine a state may be late and is not away: counts are exact.
+            "SLUICEGATE_STATE_TIMEOUT": "2s",
             **{f"{name.upper()}_API_KEY": f"key-of-{name}" for name in VENDOR_PATHS},
             # Where the command line looks unless told.
             "SLUICEGATE_ADMIN_URL": f"http://127.0.0.1:{self._ports_of('9090')}",
         }
+        self._ports_of("8080")  # where a stand-in's gateway is, whoever asks first
         self._bash = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,
@@ -76,6 +87,15 @@ class Shell:
             stderr=subprocess.STDOUT,
             process_group=0,
         )
+
+    def _place(self, program: str) -> None:
+        """Put a stand-in where the page's shell finds it first."""
+        stand_in = Path(__file__).with_name("stand_ins.py")
+        script = self._stand_ins / program
+        script.parent.mkdir(exist_ok=True)
+        command = f'exec {sys.executable} {stand_in} {self._stand_ins} {program} "$@"'
+        script.write_text(f"#!/bin/sh\n{command}\n")
+        script.chmod(0o755)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the page, whole, as an editor does."""
@@ -91,7 +111,11 @@ class Shell:
         before = _reloaded_at(management) if management else None
         self.write(block.file, block.text)
         if management:
-            eventually(lambda: _reloaded_at(management) != before, f"{block} is reloaded")
+            eventually(
+                lambda: _reloaded_at(management) != before,
+                f"{block} is reloaded",
+                within_s=ENOUGH_S,
+            )
 
     def run(self, command: str) -> str:
         """Run a command; returns what it printed. Raises AssertionError when it fails."""
@@ -109,7 +133,7 @@ class Shell:
             self._install(command.split()[-2])
             return ""
         if re.search(r"\baccess\.log$", command):
-            eventually(self._logged, "the access log is written")
+            eventually(self._logged, "the access log is written", within_s=ENOUGH_S)
         assert self._bash.stdin is not None
         self._bash.stdin.write(f"{command}\nprintf '\\n%s%s\\n' '=== done ' $?\n".encode())
         self._bash.stdin.flush()
@@ -158,8 +182,12 @@ class Shell:
             self._runs[file] = management
             eventually(lambda: _ready(management), f"ready: {command}", within_s=ENOUGH_S)
             return
+        if "port-forward" in command:
+            eventually((self._stand_ins / "ready").exists, "a gateway stands", within_s=ENOUGH_S)
         for port in re.findall(r"\b2\d{4}\b|\b3\d{4}\b", command):
-            eventually(lambda port=port: listens(int(port)), f"{command} listens")
+            eventually(
+                lambda port=port: listens(int(port)), f"{command} listens", within_s=ENOUGH_S
+            )
 
     def _serve_database(self, wish: str) -> None:
         """Start, kill or start again the PostgreSQL that a page has in a container."""
@@ -181,7 +209,7 @@ class Shell:
         port = self._ports_of("vendors")
         program = ROOT / "examples" / "llm.py"
         self._vendors = subprocess.Popen([sys.executable, str(program), port])
-        eventually(lambda: listens(int(port)), "the vendors listen")
+        eventually(lambda: listens(int(port)), "the vendors listen", within_s=ENOUGH_S)
 
     def _install(self, target: str) -> None:
         """Put the page's package where it says, as pip would, without a build or a registry."""
@@ -206,6 +234,7 @@ class Shell:
     def _ports_of(self, written: str) -> str:
         if written not in self._ports:
             self._ports[written] = str(free_port())
+            (self._stand_ins / "ports.json").write_text(json.dumps(self._ports))
         return self._ports[written]
 
     def _substituted(self, text: str) -> str:
@@ -232,7 +261,7 @@ def _reloaded_at(management: int) -> object:
 def play(page: Path, shell: Shell) -> Iterator[tuple[Block, Command, str]]:
     """Go through a page as a reader does: write its files, run its commands; gives each output."""
     for block in blocks(page):
-        if block.language in ("yaml", "yaml fault", "python", "toml"):
+        if block.language in ("yaml", "yaml fault", "yaml values", "python", "toml"):
             shell.save(block)
         elif block.language == "console":
             for command in commands(block):
