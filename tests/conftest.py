@@ -45,18 +45,23 @@ def pytest_runtest_makereport(
 
 
 TEST_S = 60
-"""No test needs a third of it; one that hangs fails by its name instead of stopping the run."""
+"""Few tests need a third of it; one that hangs fails by its name instead of stopping the run.
+
+The marker `bound_s` gives one that installs a whole release another bound.
+"""
 
 
 @contextmanager
 def bounded(item: pytest.Item) -> Iterator[None]:
-    """Raise TimeoutError in what takes longer than `TEST_S` seconds."""
+    """Raise TimeoutError in what takes longer than `TEST_S` seconds, or `bound_s` of the test."""
+    marker = item.get_closest_marker("bound_s")
+    within_s = TEST_S if marker is None else marker.args[0]
 
     def too_long(*_: object) -> None:
-        raise TimeoutError(f"{item.nodeid} has not ended in {TEST_S} s")
+        raise TimeoutError(f"{item.nodeid} has not ended in {within_s} s")
 
     before = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, TEST_S, TEST_S)  # again where the clean-up hangs too
+    signal.setitimer(signal.ITIMER_REAL, within_s, within_s)  # again where the clean-up hangs too
     try:
         yield
     finally:

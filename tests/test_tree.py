@@ -22,6 +22,7 @@ FILE_LINES, FUNCTION_LINES = 400, 70
 OWN_TESTS = {
     "chaos",
     "contracts",
+    "deploy",
     "docs",
     "examples",
     "golden",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import anthropic
@@ -135,78 +136,83 @@ def test_a_kind_that_nobody_wrote_is_not_found() -> None:
 
 
 def of_openai(url: str) -> None:
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
-    client.chat.completions.create(model="m", messages=[])
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client:
+        client.chat.completions.create(model="m", messages=[])
 
 
 def of_openai_responses(url: str) -> None:
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
-    client.responses.create(model="m", input="x")
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client:
+        client.responses.create(model="m", input="x")
 
 
 def of_openai_embeddings(url: str) -> None:
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
-    client.embeddings.create(model="m", input="x")
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client:
+        client.embeddings.create(model="m", input="x")
 
 
 def of_azure(url: str) -> None:
-    client = openai.AzureOpenAI(
+    with openai.AzureOpenAI(
         azure_endpoint=url, api_key=KEY, api_version="2024-10-21", max_retries=0
-    )
-    client.chat.completions.create(model="m", messages=[])
+    ) as client:
+        client.chat.completions.create(model="m", messages=[])
 
 
 def of_foundry(url: str) -> None:
-    client = anthropic.AnthropicFoundry(base_url=f"{url}/anthropic/", api_key=KEY, max_retries=0)
-    client.messages.create(model="m", messages=[], max_tokens=1)
+    with anthropic.AnthropicFoundry(
+        base_url=f"{url}/anthropic/", api_key=KEY, max_retries=0
+    ) as client:
+        client.messages.create(model="m", messages=[], max_tokens=1)
 
 
 def of_anthropic(url: str) -> None:
-    client = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)
-    client.messages.create(model="m", messages=[], max_tokens=1)
+    with anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0) as client:
+        client.messages.create(model="m", messages=[], max_tokens=1)
 
 
 def of_anthropic_counting(url: str) -> None:
-    client = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)
-    client.messages.count_tokens(model="m", messages=[])
+    with anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0) as client:
+        client.messages.count_tokens(model="m", messages=[])
 
 
 def of_vertex_claude(url: str) -> None:
-    client = anthropic.AnthropicVertex(
+    with anthropic.AnthropicVertex(
         base_url=f"{url}/v1",
         region="europe-west1",
         project_id="a-project",
         access_token=KEY,
         max_retries=0,
-    )
-    client.messages.create(model="m", messages=[], max_tokens=1)
+    ) as client:
+        client.messages.create(model="m", messages=[], max_tokens=1)
 
 
 def of_vertex_gemini(url: str) -> None:
-    client = google.genai.Client(
-        vertexai=True,
-        project="a-project",
-        location="europe-west1",
-        credentials=google.oauth2.credentials.Credentials(KEY),  # type: ignore[no-untyped-call]
-        http_options={"base_url": url, "api_version": "v1"},
-    )
-    client.models.generate_content(model="m", contents="x")
+    with closing(
+        google.genai.Client(
+            vertexai=True,
+            project="a-project",
+            location="europe-west1",
+            credentials=google.oauth2.credentials.Credentials(KEY),  # type: ignore[no-untyped-call]
+            http_options={"base_url": url, "api_version": "v1"},
+        )
+    ) as client:
+        client.models.generate_content(model="m", contents="x")
 
 
 def of_gemini(url: str) -> None:
     options = {"base_url": url, "api_version": "v1beta"}
-    client = google.genai.Client(api_key=KEY, http_options=options)  # type: ignore[arg-type]
-    client.models.generate_content(model="m", contents="x")
+    with closing(google.genai.Client(api_key=KEY, http_options=options)) as client:  # type: ignore[arg-type]
+        client.models.generate_content(model="m", contents="x")
 
 
 def of_gemini_streaming(url: str) -> None:
     options = {"base_url": url, "api_version": "v1beta"}
-    client = google.genai.Client(api_key=KEY, http_options=options)  # type: ignore[arg-type]
-    list(client.models.generate_content_stream(model="m", contents="x"))
+    with closing(google.genai.Client(api_key=KEY, http_options=options)) as client:  # type: ignore[arg-type]
+        list(client.models.generate_content_stream(model="m", contents="x"))
 
 
 def of_cohere(url: str) -> None:
-    cohere.ClientV2(api_key=KEY, base_url=url).chat(model="m", messages=[])
+    with cohere.ClientV2(api_key=KEY, base_url=url) as client:
+        client.chat(model="m", messages=[])
 
 
 def of_mistral(url: str) -> None:
@@ -215,14 +221,16 @@ def of_mistral(url: str) -> None:
 
 
 def of_bedrock(url: str) -> None:
-    client = botocore.session.Session().create_client(
-        "bedrock-runtime",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="aws-secret-of-the-gateway",
-    )
-    client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "x"}]}])
+    with closing(
+        botocore.session.Session().create_client(
+            "bedrock-runtime",
+            region_name="us-east-1",
+            endpoint_url=url,
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="aws-secret-of-the-gateway",
+        )
+    ) as client:
+        client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "x"}]}])
 
 
 Sdk = Callable[[str], None]

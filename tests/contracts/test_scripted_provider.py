@@ -88,10 +88,10 @@ def test_plays_are_played_in_turn_and_the_last_one_for_ever(goldens: Path) -> No
 def test_each_fault_is_the_fault_that_it_is_called(goldens: Path) -> None:
     def streamed(provider: ScriptedProvider, name: str) -> tuple[bytes, str]:
         body = {"model": f"fault-{name}", "stream": True}
-        got = b""
+        got, patience = b"", httpx.Timeout(20, read=1.5)  # two of the faults last as long
         try:
             with httpx.stream(
-                "POST", provider.url + CHAT, json=body, headers=BEARER, timeout=0.3
+                "POST", provider.url + CHAT, json=body, headers=BEARER, timeout=patience
             ) as told:
                 for data in told.iter_raw():
                     got += data

@@ -19,7 +19,7 @@ from sluicegate.settings import StateTls
 from sluicegate.state.contract import Ask, Group, Limit
 from sluicegate.state.redis.commands import number
 from support.certificates import Authority
-from support.counting import HOUR_US, Counting, counting
+from support.counting import AGE_US, Counting, counting
 from support.valkey import PASSWORD, USER, TlsValkey, tls_server
 from support.valkey_sentinel import tls_sentinel
 
@@ -31,8 +31,8 @@ NEEDED = (
 )
 """All that the gateway and its scripts do. A server that is new to it needs `+@connection`
 `+@scripting +@read +@write +time`, which stays enough when scripts change."""
-TOKENS = Group("tokens", [Limit("fixed-3600", FixedWindow(1000, HOUR_US))], settles=True)
-LENT = Group("lent", [Limit("leased-3600", Leased(FixedWindow(1000, HOUR_US), 100))])
+TOKENS = Group("tokens", [Limit("fixed", FixedWindow(1000, AGE_US))], settles=True)
+LENT = Group("lent", [Limit("leased", Leased(FixedWindow(1000, AGE_US), 100))])
 BUDGET = Group("budget", [Limit("spending-month", Spending(100, 0, (50,)))], settles=True)
 AT_ONCE = Group("at-once", [Limit("slots", Slots(2, 30_000_000))])
 

@@ -178,13 +178,18 @@ def test_each_server_sent_event_arrives_before_the_next_is_sent(tmp_path: Path) 
         connection.send(b"GET /events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
         assert connection.head().get("content-type") == "text/event-stream"
         eventually(lambda: source.streams == 1, "the stream is open")
-        delays = []
-        for number in range(20):
-            began = time.monotonic()
-            source.emit(b"%d" % number)
-            assert connection.chunk() == b"data: %d\n\n" % number
-            delays.append(time.monotonic() - began)
-        assert sorted(delays)[10] < 0.02, delays  # Nagle with delayed ACK would make it 0.04
+
+        def usual_delay() -> float:
+            delays = []
+            for number in range(20):
+                began = time.monotonic()
+                source.emit(b"%d" % number)
+                assert connection.chunk() == b"data: %d\n\n" % number
+                delays.append(time.monotonic() - began)
+            return sorted(delays)[10]
+
+        # Nagle with delayed ACK would make it 0.04 every time, a busy machine does so at times.
+        eventually(lambda: usual_delay() < 0.02, "no event is held back")
         source.emit(None)
         assert connection.chunk() == b""
 
@@ -195,7 +200,7 @@ def test_a_client_that_leaves_a_stream_ends_it_at_the_source(tmp_path: Path) -> 
             connection.send(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
             connection.head()
             eventually(lambda: source.streams == 1, "the stream is open")
-        eventually(lambda: source.streams == 0, "the source noticed", within_s=2)
+        eventually(lambda: source.streams == 0, "the source noticed")
 
 
 def test_two_services_share_one_gateway(

@@ -22,6 +22,7 @@ from support.ports import eventually
 from support.raw_http import ask
 from support.scripted_provider import ScriptedProvider
 from support.stores import opened
+from support.valkey import PATIENT
 
 CALLS = 12
 PRICE = {"input": "0", "output": "0", "call": "0.01"}
@@ -36,7 +37,7 @@ def vendor() -> Iterator[ScriptedProvider]:
 
 
 def document(vendor: ScriptedProvider, **more: Any) -> str:
-    return json.dumps(config({"a": provider(vendor.url)}, MODELS, **more))
+    return json.dumps(config({"a": provider(vendor.url)}, MODELS, state=PATIENT, **more))
 
 
 def entries(settings: Settings) -> list[Entry]:
@@ -81,7 +82,7 @@ def test_a_management_process_that_was_killed_loses_nothing(
         calls(running)
         os.kill(_management(running), signal.SIGKILL)
         calls(running)
-        eventually(lambda: len(entries(settings)) == 2 * CALLS, "all are moved", within_s=15)
+        eventually(lambda: len(entries(settings)) == 2 * CALLS, "all are moved", within_s=30)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

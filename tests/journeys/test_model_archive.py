@@ -67,7 +67,11 @@ def test_calls_are_kept_redacted_and_nothing_of_them_is_elsewhere(
         with api(running, tmp_path) as admin:
 
             def items() -> list[dict[str, Any]]:
-                found: list[dict[str, Any]] = admin.get("/archive").json()["items"]
+                answer = admin.get("/archive")
+                if answer.status_code == 503:  # the file is another's for the moment
+                    return []
+                assert answer.status_code == 200, answer.text
+                found: list[dict[str, Any]] = answer.json()["items"]
                 return found
 
             eventually(lambda: len(items()) == calls, "all calls are archived")

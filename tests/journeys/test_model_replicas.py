@@ -14,14 +14,14 @@ from support.model_front import Told, config, provider, request, told_of
 from support.ports import eventually
 from support.raw_http import ask
 from support.scripted_provider import ScriptedProvider, answer, golden
-from support.valkey import Valkey
+from support.valkey import PATIENT, Valkey
 
 FIRST = {"provider": "a", "model": "a", "name": "first"}
 SECOND = {"provider": "b", "model": "scenario-text", "priority": 1}
 MODELS = {
     "m": {"deployments": [FIRST, SECOND]},
     "limited": {
-        "deployments": [{"provider": "a", "model": "scenario-text", "allow": ["3/hour"]}],
+        "deployments": [{"provider": "a", "model": "scenario-text", "allow": ["3/day"]}],
     },
 }
 
@@ -43,8 +43,10 @@ def replicas(
     with ExitStack() as opened:
         valkey = opened.enter_context(Valkey(folder, unix=True))
         providers = {"a": provider(a.url), "b": provider(b.url, "anthropic_messages")}
-        # Of several workers each would hear of it in its own time, a second at most.
-        one = {"state": {"url": valkey.url}, "gateway": {"workers": 1}}
+        # Of several workers each would hear of it in its own time, a second at most. A call of the
+        # state that misses its 25 ms on a busy machine would be counted by each for itself.
+        state = {"url": valkey.url, **PATIENT}
+        one = {"state": state, "gateway": {"workers": 1}}
         document = json.dumps(config(providers, MODELS, **one))
         yield [opened.enter_context(gateway(folder / name, document)) for name in ("told", "other")]
 
@@ -61,8 +63,8 @@ def test_a_cooldown_of_one_replica_is_one_of_the_other(
         asked.append(said(other).headers["sluicegate-provider"])
         return asked[-1] == wanted
 
-    eventually(lambda: one_answer_from("b"), "the other replica knows of it", within_s=10)
-    eventually(lambda: one_answer_from("a"), "the rest is over", within_s=10)
+    eventually(lambda: one_answer_from("b"), "the other replica knows of it")
+    eventually(lambda: one_answer_from("a"), "the rest is over")
     # The provider has refused nothing that the other replica has asked for.
     assert set(asked[asked.index("b") : -1]) == {"b"}
     eventually(lambda: said(told).headers["sluicegate-provider"] == "a", "so is the first's")

@@ -39,7 +39,7 @@ def has_held(report: Report) -> None:
 def test_what_is_changed_through_one_replica_holds_in_all(three: World) -> None:
     """Four scenarios on the same replicas: their start takes longer than all of these."""
     has_held(revocation(three, 1, BUSY))
-    has_held(management_killed(three, 1))
+    has_held(management_killed(three, 1, BUSY))
     has_held(two_admins(three, 3))
     has_held(secrecy(three))
 

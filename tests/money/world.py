@@ -25,7 +25,7 @@ from support.model_front import KINDS, provider, request
 from support.ports import eventually
 from support.postgres import USERNAME, Postgres
 from support.scripted_provider import ScriptedProvider
-from support.valkey import Valkey
+from support.valkey import PATIENT, Valkey
 
 NANO = 10**9
 CENT = 10_000_000
@@ -36,8 +36,6 @@ WORDS = 9
 """Tokens of output, of an answer that says the text of the goldens."""
 TOKENS_COST = 900_000
 """Of such an answer where a million of them is 100 dollars, and what is read costs nothing."""
-PATIENT = {"timeout": "5s", "connect_timeout": "5s"}
-"""Of the state, so that a busy machine is no outage: what that does is shown elsewhere."""
 PRICES: dict[str, dict[str, Any]] = {
     "call": {"input": 0, "output": 0, "call": "0.01"},
     "tokens": {"input": 0, "output": 100},
@@ -211,11 +209,9 @@ class World:
     def unsettled(self, *, flush: bool = False) -> tuple[int, int]:
         """Return reservations and lines that are in the state; `flush`: and empty it with that."""
         pipe = self.client.pipeline(transaction=True)
-        keys = list(self.client.scan_iter("*{ledger}*", count=1000))
-        opened = next((key for key in keys if key.endswith(b"}open")), b"none")
-        lines = next((key for key in keys if key.endswith(b"}lines")), b"nothing")
-        pipe.hlen(opened)
-        pipe.xlen(lines)
+        # By name: what is looked for first may be there only after that.
+        pipe.hlen("sg:{ledger}open")
+        pipe.xlen("sg:{ledger}lines")
         if flush:
             pipe.flushall()
         found = pipe.execute()

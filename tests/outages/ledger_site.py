@@ -31,8 +31,8 @@ COST = 10_000_000
 PRICE = {"input": "0", "output": "0", "call": "0.01"}
 RESERVATION_S = 2
 AT_REST_S = 30.0
-STATE_TIMEOUT = "250ms"
-"""Longer than by default: a busy machine is none of the troubles here."""
+PATIENT = {"timeout": "1s", "connect_timeout": "2s"}
+"""Of the state, longer than by default: a busy machine is none of the troubles here."""
 FIELDS = "id, request_id, requests, cost, unsettled, attempts"
 ANSWER_S = 0.08
 """How long the provider takes: calls are under way whenever something is killed."""
@@ -128,7 +128,7 @@ class LedgerSite(Site):
         }  # fmt: skip
         written = super().configuration(**more)
         del written["services"]
-        written["state"] = {**written["state"], "timeout": STATE_TIMEOUT}
+        written["state"] = {**written["state"], **PATIENT}
         return {
             **written,
             "providers": {"a": provider(self.vendor.url)},

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import redis
 
 from outages.ledger_load import CallLoad
@@ -98,14 +99,17 @@ def came_back_empty(world: World, loss: Loss) -> Report:
     load = site.load("a")
     with load.beside(replicas, loss.clients):
         load.answered(loss.before)
-        killed = time.monotonic()
+        began = time.monotonic()
+        with world.valkey.client() as client:
+            held = _held(client)
         world.valkey.kill()
+        killed = time.monotonic()
         world.valkey.start()
         load.answered(loss.after)
         load.answered(loss.clients, USED_UP, within_s=60)
     with world.valkey.client() as client:
         site.at_rest(client)
-        _within(report, site, "a", load, (killed - NOISE_S, killed), loss)
+        _within(report, site, "a", load, (began, killed), loss, held)
         repaired(report, site)
         away(report, world, site, replicas, client, loss)
     _stop(replicas)
@@ -145,11 +149,16 @@ def _within(
     load: CallLoad,
     span: tuple[float, float],
     loss: Loss,
+    held: bytes = b"",
 ) -> None:
-    """Have what is lost be of that time, and what was spent above the budget be no more."""
+    """Have what is lost be of that time, and what was spent above the budget be no more.
+
+    `held` is what the state had when that time began, which is lost as well.
+    """
     found = settled(report, site, model, load)
     lost = found.lost
     forgotten = load.since(*span)
+    forgotten |= {name for name in found.upstream if msgspec.msgpack.encode(name) in held}
     report.note(f"{model}: calls of that time, the most that may be lost", len(forgotten))
     report.note(f"{model}: difference (what the upstream got and the ledger has not)", len(lost))
     report.must(lost <= forgotten, f"lost, and not of that time: {sorted(lost - forgotten)[:5]}")
@@ -165,6 +174,15 @@ def _overspent(report: Report, model: str, found: Compared, loss: Loss, forgotte
     report.note(f"{model}: calls above it, and their bound", f"{above} of {forgotten}")
     report.must(above <= forgotten, f"{above} calls above the budget, bound {forgotten}")
     report.must(len(found.upstream) >= loss.budget - forgotten, "the budget was not used up")
+
+
+def _held(client: redis.Redis) -> bytes:
+    """Return all reservations and all lines that wait, as the state has them in one moment."""
+    pipe = client.pipeline(transaction=True)
+    pipe.hvals("sg:{ledger}open")
+    pipe.xrange("sg:{ledger}lines")
+    opened, lines = pipe.execute()
+    return b"\n".join([*opened, *(fields[b"e"] for _, fields in lines if b"e" in fields)])
 
 
 def _cut(deployment: Sentineled) -> float:

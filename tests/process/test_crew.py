@@ -141,7 +141,7 @@ def scenario(monkeypatch: pytest.MonkeyPatch) -> Scenario:
             management=socket,
             clock=made.clock,
             metrics=made.metrics,
-            timings=Timings(scrape_s=0.01),
+            timings=Timings(scrape_s=0.5),  # of real time: whoever answers does so within it
         )
         async with asyncio.TaskGroup() as group:
             made.crew = Crew(cast("Any", setup), group, made.questions.append)

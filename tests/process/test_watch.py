@@ -1,22 +1,40 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from sluicegate.process.watch import Watch
 from support.mock_clock import MockClock
+
+
+@pytest.fixture(autouse=True)
+def hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no thread hash: how long it took would be the machine's, and not the mock clock's."""
+
+    async def at_once(work: Callable[..., object], *arguments: object) -> object:
+        return work(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def changes(watch: Watch, clock: MockClock, seconds: int = 3) -> bool:
     """Say whether the watch notices something within `seconds` of the mock clock's time."""
     noticing = asyncio.create_task(watch.changed())
     for _ in range(seconds * 10):
-        # Hashing is in a thread, which takes turns of the real loop.
-        await asyncio.wait({noticing}, timeout=0.005)
+        await turns()
         clock.advance(0.1)
-    done, _ = await asyncio.wait({noticing}, timeout=0.05)
+    await turns()
+    noticed = noticing.done()
     noticing.cancel()
-    return bool(done)
+    return noticed
 
 
 def watched(*paths: Path) -> tuple[Watch, MockClock]:
@@ -78,7 +96,7 @@ def test_a_file_that_is_still_being_written_is_read_once_it_stands_still(tmp_pat
         noticing = asyncio.create_task(watch.changed())
         for turn in range(40):
             file.write_text("b" * (turn + 2))
-            await asyncio.wait({noticing}, timeout=0.002)
+            await turns()
             clock.advance(0.1)
         assert not noticing.done()
         noticing.cancel()

@@ -70,7 +70,7 @@ def test_a_name_waits_for_its_own_turn_only(postgres_url: str) -> None:
 def test_a_lock_that_is_not_had_in_time_is_a_store_that_is_away(postgres_url: str) -> None:
     async def work() -> None:
         settings = store_settings(postgres_url)
-        short = store_settings(postgres_url, timeout=0.3)
+        short = store_settings(postgres_url, timeout=1.0)
         server = Postgres(settings.store, MockClock())
         async with transactions(settings) as found, opened(short) as store:
             async with found.write() as connection:

@@ -29,6 +29,7 @@ from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import load
 from sluicegate.snapshot.policies import PolicyCatalog
 from support.ports import eventually, free_port, listening_socket
+from support.processes import below
 from support.raw_http import Answer, get
 
 RUN = ("-m", "sluicegate", "run")
@@ -84,14 +85,7 @@ class Gateway:
 
     def workers(self) -> list[int]:
         """Return the process ids below the gateway's own, oldest first."""
-        found, queue = [], [self.process.pid]
-        while queue:
-            children = Path(f"/proc/{queue[0]}/task/{queue[0]}/children")
-            queue.pop(0)
-            below = [int(pid) for pid in children.read_text().split()] if children.exists() else []
-            found += below
-            queue += below
-        return found
+        return below(self.process.pid)
 
     def stop(self, *, within_s: float = 20) -> int:
         """Ask the process to end by SIGTERM, and return its exit status."""
@@ -151,7 +145,7 @@ def gateway(
     """
     running = start(folder, yaml, program=program, **environ)
     try:
-        eventually(lambda: _ready(running), f"the gateway is ready, see {running.err}", within_s=20)
+        eventually(lambda: _ready(running), f"the gateway is ready, see {running.err}", within_s=40)
         yield running
         status = running.stop()
         assert status == running.expected_exit, running.err.read_text()

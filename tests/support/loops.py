@@ -14,7 +14,7 @@ import uvloop
 Result = TypeVar("Result")
 
 
-def run(work: Coroutine[Any, Any, Result], *, within_s: float = 20) -> Result:
+def run(work: Coroutine[Any, Any, Result], *, within_s: float = 40) -> Result:
     """Run `work` on a new uvloop, as the gateway does; raises TimeoutError past `within_s`."""
 
     async def bounded() -> Result:
@@ -50,9 +50,9 @@ class LoopThread:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run `work` there and wait for it, 20 s at most."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+    def call(self, work: Coroutine[Any, Any, Result], within_s: float = 40) -> Result:
+        """Run `work` there and wait for it, so long at most."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(within_s)
 
     def close(self) -> None:
         """Cancel what still runs there, then end the thread."""

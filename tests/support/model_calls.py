@@ -85,8 +85,8 @@ class ModelWorld:
         return await task
 
     async def until(self, holds: Any) -> None:
-        """Wait until something holds, 5 s at the most."""
-        async with asyncio.timeout(5):
+        """Wait until something holds, 20 s at the most."""
+        async with asyncio.timeout(20):
             while not holds():  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.005)
 

@@ -11,16 +11,29 @@ LOWEST, HIGHEST = 20_000, 32_000
 """Below the range from which Linux takes the ports of outgoing connections (32768 and up)."""
 
 
+def own_part() -> tuple[int, int]:
+    """Return the lowest and the highest port of a pytest worker and of what it starts.
+
+    Each worker has a part of its own: what one has handed out is not bound at once, or never.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    many = (HIGHEST - LOWEST) // workers
+    lowest = LOWEST + number % workers * many
+    return lowest, lowest + many - 1
+
+
 class Ports:
     """Hands out ports that nothing listens on; processes begin at different places."""
 
     def __init__(self) -> None:
-        self._next = LOWEST + os.getpid() * 97 % (HIGHEST - LOWEST)
+        self._lowest, self._highest = own_part()
+        self._next = self._lowest + os.getpid() * 97 % (self._highest - self._lowest)
 
     def free(self) -> int:
         """Return a loopback TCP port that can be bound now and was not handed out before."""
-        for _ in range(HIGHEST - LOWEST):
-            self._next = self._next + 1 if self._next < HIGHEST else LOWEST
+        for _ in range(self._highest - self._lowest):
+            self._next = self._next + 1 if self._next < self._highest else self._lowest
             with socket.socket() as probe:
                 try:
                     probe.bind(("127.0.0.1", self._next))
@@ -56,7 +69,7 @@ def listens(port: int) -> bool:
 
 
 def eventually(
-    condition: Callable[[], object], what: str, *, within_s: float = 10, every_s: float = 0.01
+    condition: Callable[[], object], what: str, *, within_s: float = 20, every_s: float = 0.01
 ) -> None:
     """Poll until `condition()` is true; for things that happen in other processes only.
 

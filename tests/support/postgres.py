@@ -18,17 +18,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
 from support.ports import eventually, free_port
+from support.processes import below
+from support.server import Server
 
 USERNAME = "postgres"
 MIGRATED = "migrated"
@@ -51,7 +52,7 @@ def store_settings(url: str, **changes: Any) -> Settings:
     return Settings(store=Store(**({"url": url, "username": USERNAME} | changes)))
 
 
-class Postgres:
+class Postgres(Server):
     """One server. `folder` takes its log; `args` are further settings, as `name=value`."""
 
     def __init__(self, folder: Path, *, args: Sequence[str] = ()) -> None:
@@ -74,6 +75,12 @@ class Postgres:
     def url_of(self, database: str) -> str:
         """Say where a database is, as `store.url` has it."""
         return f"postgresql://127.0.0.1:{self.port}/{database}"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process whose children serve connections."""
+        assert self._process is not None
+        return self._process
 
     @property
     def running(self) -> bool:
@@ -175,35 +182,9 @@ class Postgres:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or self._process.poll() is not None:
             return
-        for pid in (self._process.pid, *_children(self._process.pid)):
+        for pid in (self._process.pid, *below(self._process.pid)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """Stop it."""
-        self.stop()
-
-
-def _children(pid: int) -> Iterator[int]:
-    """Yield what a process has started; PostgreSQL's lead sessions of their own, so no group."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
-                yield int(path.parent.name)
 
 
 def _user() -> dict[str, Any]:

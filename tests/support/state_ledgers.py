@@ -180,7 +180,8 @@ async def opened(kind: str, servers: Servers, most_lines: int) -> AsyncIterator[
         with server.client() as client:
             assert client.delete(f"sg:{{ledger}}{name}") == 1
 
-    settings = State(url=found.url, timeout=Duration(1))  # the machine is shared
+    patient = Duration(10)  # the machine is shared
+    settings = State(url=found.url, timeout=patient, connect_timeout=patient)
     state = open_state(settings, clock, Metrics(), "worker", most_lines)
     ledger = RedisLedger(settings, clock, Metrics(), most_lines)
     try:

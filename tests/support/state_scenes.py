@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
+from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from support.loops import run
 
@@ -33,6 +34,7 @@ def play(
 ) -> dict[str, float]:
     """Run a scene with what `make` makes; return how many calls of `family` went how."""
     metrics = Metrics()
+    settings = {"connect_timeout": Duration(10), **settings}  # the machine is shared
 
     async def body() -> None:
         opened = make(State(url=url, **settings), Clock(), metrics)  # type: ignore[arg-type]

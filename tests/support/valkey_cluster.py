@@ -131,7 +131,7 @@ def cluster(
             )  # fmt: skip
             nodes.append(stack.enter_context(Valkey(home, port=port, args=args)))
         made = Cluster(nodes, names)
-        eventually(made.agrees, f"the Cluster is ready, see {folder}", within_s=20, every_s=0.05)
+        eventually(made.agrees, f"the Cluster is ready, see {folder}", within_s=40, every_s=0.05)
         yield made
 
 

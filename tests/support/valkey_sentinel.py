@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,8 @@ def primary_with_replicas(
         watching = [stack.enter_context(Sentinel(folder, watch)) for _ in range(sentinels)]
         for sentinel in watching:
             asked = sentinel.client()
-            eventually(lambda c=asked: _knows(c, replicas, sentinels - 1), "Sentinels are ready")
+            known = partial(_knows, asked, replicas, sentinels - 1)
+            eventually(known, "Sentinels are ready", within_s=30)  # they ask every 10 s
         yield Sentineled(servers, watching)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
+from sluicegate.model.units import Duration
 from sluicegate.settings.cache import Cache as Settings
 from sluicegate.settings.cache import CacheTls
 from sluicegate.state.cache.redis import MOST_UNDER_WAY, RedisCache, as_state
@@ -18,8 +19,12 @@ KEY = b"k" * 32
 
 
 def play(scene: Callable[[RedisCache], Awaitable[None]], **settings: object) -> dict[str, float]:
-    """Run a scene with a cache; return how many calls went how."""
+    """Run a scene with a cache; return how many calls went how.
+
+    The machine is shared: what is not about deadlines has none that matters.
+    """
     metrics = Metrics()
+    settings = {"timeout": Duration(10), "connect_timeout": Duration(10), **settings}
 
     async def body() -> None:
         cache = RedisCache(Settings(**settings), Clock(), metrics, "worker-1")  # type: ignore[arg-type]
@@ -54,7 +59,7 @@ def test_a_server_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
                 assert await cache.get(KEY) is None
             server.resume()
 
-        counts = play(scene, url=server.url)
+        counts = play(scene, url=server.url, timeout=Duration(1))
         assert counts["away"] == 200
 
 

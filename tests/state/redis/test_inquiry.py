@@ -8,6 +8,7 @@ import pytest
 from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
 from sluicegate.metrics import Metrics
+from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from sluicegate.state.redis.address import Endpoint
 from sluicegate.state.redis.breaker import Watch
@@ -26,7 +27,8 @@ def play(story: Callable[[Inquiry], Awaitable[None]]) -> None:
     async def whole() -> None:
         clock, metrics = Clock(), Metrics()
         seconds = CallCounts(clock, metrics, Watch(metrics)).seconds
-        inquiry = Inquiry(Dial(State(), clock, seconds, tls=False), 0.5)
+        settings = State(connect_timeout=Duration(10))  # the machine is shared
+        inquiry = Inquiry(Dial(settings, clock, seconds, tls=False), 10)
         try:
             await story(inquiry)
         finally:

@@ -24,8 +24,8 @@ from support.valkey_sentinel import PRIMARY, Sentineled, primary_with_replicas
 A, B = Endpoint("10.0.0.1", 6379), Endpoint("10.0.0.2", 6379)
 LEFT = [b"unsubscribe", b"+switch-master", 0]
 FACTS = [b"name", b"main", b"config-epoch", b"7"]
-FAILOVER_S = 15
-"""Sentinels take 2; the machine is shared."""
+FAILOVER_S = 30
+"""Sentinels take 3; the machine is shared."""
 
 
 def test_the_sentinel_with_the_newest_configuration_is_believed() -> None:
@@ -92,7 +92,9 @@ def test_a_sentinel_that_lags_is_not_followed_back_while_another_is_silent() -> 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sentineled]:
-    with primary_with_replicas(tmp_path_factory.mktemp("sentinel"), replicas=3) as running:
+    folder = tmp_path_factory.mktemp("sentinel")
+    # A busy machine is no primary that is down: each failover that is not meant is a loss.
+    with primary_with_replicas(folder, replicas=3, down_after_ms=1500) as running:
         yield running
 
 
@@ -266,7 +268,7 @@ def test_sentinels_that_are_away_change_nothing_while_the_primary_is_there(
 
 def test_closed_it_leaves_no_connection(deployment: Sentineled) -> None:
     with counting(deployment.url) as state:
-        assert state.takes()
+        eventually(state.takes, "the state is there", within_s=FAILOVER_S)
         nodes = state.state._nodes
         assert isinstance(nodes, SentinelNodes)
     for server in (deployment.primary(), *deployment.sentinels):
