@@ -44,8 +44,9 @@ def pytest_runtest_makereport(
     return report
 
 
-TEST_S = 60
-"""Few tests need a third of it; one that hangs fails by its name instead of stopping the run.
+TEST_S = 120
+"""Few tests need a sixth of it on idle cores; one that hangs fails by its name, and the run
+goes on.
 
 The marker `bound_s` gives one that installs a whole release another bound.
 """

@@ -61,7 +61,7 @@ def running(folder: Path) -> Iterator[Quickstart]:
             stderr=subprocess.STDOUT,
         )
     try:
-        eventually(lambda: "Ctrl-C ends it" in output.read_text(), "it is ready", within_s=20)
+        eventually(lambda: "Ctrl-C ends it" in output.read_text(), "it is ready")
         found = CURL.search(output.read_text())
         assert found is not None
         yield Quickstart(process, port, found["header"], found["path"], output.read_text())

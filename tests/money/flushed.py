@@ -48,7 +48,7 @@ def under_way(world: World) -> Report:
     with storm.under_way():
         wanted = BEFORE + UNDER_WAY
         try:
-            eventually(lambda: world.asked(run) == wanted, "all are at the provider", within_s=20)
+            eventually(lambda: world.asked(run) == wanted, "all are at the provider")
             held, lines = world.unsettled(flush=True)
             world.play(run)
             after = _called(world, run, AFTER)

@@ -18,7 +18,7 @@ from typing import Any
 
 from support.loops import run
 
-WITHIN_S = 50.0
+WITHIN_S = 100.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ class World:
 
     def settled(self) -> None:
         """Wait until nothing is reserved, and no line waits for the store."""
-        eventually(lambda: self.unsettled() == (0, 0), "all is settled and moved", within_s=20)
+        eventually(lambda: self.unsettled() == (0, 0), "all is settled and moved")
 
     def unsettled(self, *, flush: bool = False) -> tuple[int, int]:
         """Return reservations and lines that are in the state; `flush`: and empty it with that."""

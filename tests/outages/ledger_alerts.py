@@ -44,8 +44,8 @@ def webhook_away(world: World, *, killed: bool = True) -> Report:
             value for key, value in replica.gateway.metrics().items() if key.startswith(name)
         )
 
-    eventually(lambda: counted(FAILED) > 0, "a delivery has failed", within_s=20)
-    eventually(lambda: counted(TOLD) == len(PERCENT), "the metric tells of both", within_s=20)
+    eventually(lambda: counted(FAILED) > 0, "a delivery has failed")
+    eventually(lambda: counted(TOLD) == len(PERCENT), "the metric tells of both")
     report.note("alerts that the metric tells of, with the webhook away", round(counted(TOLD)))
     if killed:
         before = replica.management_pid()

@@ -134,7 +134,7 @@ def away(
         load.answered(5)
     site.at_rest(client)
     report.must(load.statuses.keys() == {200}, f"calls failed: {load.statuses}")
-    eventually(lambda: not site.compare("soft").lost, "what was not counted is", within_s=20)
+    eventually(lambda: not site.compare("soft").lost, "what was not counted is")
     site.at_rest(client)
     found = settled(report, site, "soft", load)
     report.note("soft: difference, with the state away", len(found.lost))

@@ -17,7 +17,7 @@ from support.gateway import RUN, Gateway, start
 from support.ports import eventually
 from support.raw_http import Answer, Connection, connect, get
 
-READY_S = 45.0
+READY_S = 80.0
 PATCH = {"content-type": "application/merge-patch+json"}
 LOCAL = "0100007F"
 """127.0.0.1 as /proc/net/tcp writes it."""

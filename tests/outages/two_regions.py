@@ -17,7 +17,7 @@ from support.postgres import USERNAME, Postgres
 from support.valkey import Valkey
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "howto" / "two-stores.md"
-AGREE_S = 45.0
+AGREE_S = 80.0
 WEST, EAST = "west", "east"
 
 

@@ -24,7 +24,7 @@ from rehearsal.standing import (
 )
 from support.loops import run
 
-WITHIN_S = 55
+WITHIN_S = 110
 HOST = "echo.example.com"
 BUDGET = {
     "apiVersion": "policy/v1",

@@ -14,7 +14,7 @@ import uvloop
 Result = TypeVar("Result")
 
 
-def run(work: Coroutine[Any, Any, Result], *, within_s: float = 40) -> Result:
+def run(work: Coroutine[Any, Any, Result], *, within_s: float = 80) -> Result:
     """Run `work` on a new uvloop, as the gateway does; raises TimeoutError past `within_s`."""
 
     async def bounded() -> Result:
@@ -50,7 +50,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, Result], within_s: float = 40) -> Result:
+    def call(self, work: Coroutine[Any, Any, Result], within_s: float = 80) -> Result:
         """Run `work` there and wait for it, so long at most."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(within_s)
 

@@ -69,7 +69,7 @@ def listens(port: int) -> bool:
 
 
 def eventually(
-    condition: Callable[[], object], what: str, *, within_s: float = 20, every_s: float = 0.01
+    condition: Callable[[], object], what: str, *, within_s: float = 40, every_s: float = 0.01
 ) -> None:
     """Poll until `condition()` is true; for things that happen in other processes only.
 

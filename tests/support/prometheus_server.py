@@ -115,7 +115,7 @@ class Prometheus(Server):
                 stderr=log,
                 process_group=0,
             )
-        eventually(self._ready, f"Prometheus serves, see {self.log}", within_s=20, every_s=0.05)
+        eventually(self._ready, f"Prometheus serves, see {self.log}", every_s=0.05)
 
     def stop(self) -> None:
         """End it."""

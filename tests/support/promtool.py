@@ -69,7 +69,7 @@ def program(name: str) -> str:
 def promtool(*args: str) -> str:
     """Run it; returns what it printed. Raises AssertionError with that where it found a fault."""
     command = [program("promtool"), *args]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed
     return printed

@@ -35,7 +35,7 @@ QUICKSTART = "examples/quickstart.yml"
 MAKE_RUN = re.compile(r"(?P<before>.*?)make run(?: ARGS=(?P<file>\S+))?", re.DOTALL)
 VENDORS = re.compile(r"\{kind: (openai|anthropic|gemini), (?!url:)")
 VENDOR_PATHS = {"openai": "/v1", "anthropic": "", "gemini": ""}
-ENOUGH_S = 45
+ENOUGH_S = 80
 """For any one command."""
 QUIET_S = 0.5
 """Five times what the gateway keeps lines of its access log for."""

@@ -33,7 +33,7 @@ APPLICATION = "/etc/sluicegate/application.yml"
 ADMIN = "/run/admin"
 """A volume of the compose file, where `migrate` leaves the first token."""
 SERVERS = ("SLUICEGATE_STORE_", "SLUICEGATE_STATE_")
-ENOUGH_S = 40
+ENOUGH_S = 80
 
 
 @dataclass(frozen=True)
