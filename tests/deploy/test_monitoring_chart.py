@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from support.helm import LEAST, ROOT, Manifest, of_kind, one, render
+from support.helm import CHART, LEAST, ROOT, Manifest, Refused, helm_output, of_kind, one, render
 
 ON: dict[str, Any] = {
     **LEAST,
@@ -83,3 +84,17 @@ def test_dashboards_are_those_of_the_file(manifests: list[Manifest], file: Path)
     found = one(manifests, "ConfigMap", f"dashboard-{file.stem}")
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(found["data"][file.name]) == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("lost", "value"), [("rules", "prometheusRule"), ("dashboards", "dashboards")]
+)
+def test_a_chart_that_was_copied_without_its_links_is_refused(
+    lost: str, value: str, tmp_path: Path
+) -> None:
+    chart = tmp_path / "sluicegate"
+    shutil.copytree(CHART, chart)  # follows links
+    shutil.rmtree(chart / "files" / lost)
+    (chart / "files" / lost).write_text("../../..")
+    with pytest.raises(Refused, match=rf"monitoring\.{value}: files/{lost} of the chart is empty"):
+        helm_output("template", "gateway", str(chart), "--values", "-", stdin=json.dumps(ON))
