@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 RETRY_S = 1.0
 """Between looks for a store that is away, and of which nothing was kept."""
-RUNS_S = 2.0
+RUNS_S = 5.0
 """How long a write waits until this replica runs it."""
 TOPIC = "arrivals"
 NAMED = ("key", "consumer", "team", "token")

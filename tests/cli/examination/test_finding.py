@@ -19,5 +19,14 @@ from sluicegate.cli.examination.finding import skew
 )
 def test_clocks_are_compared(theirs_s: float, outcome: str, seen: str) -> None:
     now_us = 1_800_000_000_000_000
-    found = skew("store", now_us + int(theirs_s * 1e6), now_us, 60)
+    found = skew("store", now_us + int(theirs_s * 1e6), now_us, now_us, 60)
     assert (found.what, found.outcome, found.seen) == ("store", outcome, seen)
+
+
+def test_an_answer_that_was_long_in_coming_says_nothing_of_the_clock() -> None:
+    now_us = 1_700_000_000_000_000
+    for theirs_us in (now_us, now_us + 5_000_000, now_us + 9_000_000):
+        found = skew("store", theirs_us, now_us, now_us + 9_000_000, 3)
+        assert found.outcome == "ok"
+    assert skew("store", now_us - 2_000_000, now_us, now_us + 9_000_000, 3).outcome == "warning"
+    assert skew("store", now_us + 13_000_000, now_us, now_us + 9_000_000, 3).outcome == "fault"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from sluicegate.cli.examination.finding import Finding
 from sluicegate.cli.examination.state import state_findings
 from sluicegate.clock import Clock
+from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from support.loops import run
 from support.mock_clock import MockClock
@@ -14,9 +18,18 @@ from support.ports import free_port
 from support.valkey import Valkey
 from support.valkey_sentinel import primary_with_replicas
 
+PATIENT = Duration(20)
+"""The machine is shared."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluicegate.cli.examination.state.ANSWER_S", float(PATIENT))
+
 
 def look(state: State, clock: Clock | None = None) -> list[Finding]:
-    return run(state_findings(state, clock or Clock()))
+    patient = msgspec.structs.replace(state, timeout=PATIENT, connect_timeout=PATIENT)
+    return run(state_findings(patient, clock or Clock()))
 
 
 def outcomes(findings: list[Finding]) -> list[str]:

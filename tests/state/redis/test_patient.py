@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sluicegate.clock import Clock
+from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from sluicegate.state.redis.commands import tag_of
 from sluicegate.state.redis.patient import open_patient
@@ -11,12 +12,16 @@ from sluicegate.state.redis.scripts import script
 from support.loops import run
 from support.valkey import Valkey
 
+PATIENT = Duration(10)
+"""The machine is shared."""
+
 
 def test_a_call_is_answered_by_the_server_of_the_state_under_a_name_of_its_own(
     valkey: Valkey,
 ) -> None:
     async def scene() -> None:
-        nodes, caller = open_patient(State(url=valkey.url), Clock(), "sluicegate-test")
+        settings = State(url=valkey.url, timeout=PATIENT, connect_timeout=PATIENT)
+        nodes, caller = open_patient(settings, Clock(), "sluicegate-test")
         await nodes.start()
         used = script("marks")
         assert await caller.call(tag_of("x"), command("ECHO", "there"), used) == b"there"
@@ -25,3 +30,16 @@ def test_a_call_is_answered_by_the_server_of_the_state_under_a_name_of_its_own(
         nodes.close()
 
     run(scene())
+
+
+def test_a_call_has_a_second_and_more_where_the_state_has_more(valkey: Valkey) -> None:
+    async def within_s(timeout_s: float) -> float:
+        settings = State(url=valkey.url, timeout=Duration(timeout_s), connect_timeout=PATIENT)
+        nodes, _ = open_patient(settings, Clock(), "sluicegate-test")
+        await nodes.start()
+        within_s = nodes.node_for(b"x")._timeout_s
+        nodes.close()
+        return within_s
+
+    assert run(within_s(0.025)) == 1
+    assert run(within_s(10)) == 10

@@ -16,8 +16,12 @@ class Finding(NamedTuple):
     seen: str
 
 
-def skew(what: str, theirs_us: int, ours_us: int, most_s: float) -> Finding:
-    """Compare a server's clock with ours; `most_s` is from where on things do not work."""
+def skew(what: str, theirs_us: int, asked_us: int, answered_us: int, most_s: float) -> Finding:
+    """Compare a server's clock with ours; `most_s` is from where on things do not work.
+
+    `asked_us` and `answered_us` are ours: it has looked in between, however long that took.
+    """
+    ours_us = max(asked_us, min(theirs_us, answered_us))
     ahead_s = (theirs_us - ours_us) / 1e6
     said = f"its clock is {abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} ours"
     if abs(ahead_s) >= most_s:

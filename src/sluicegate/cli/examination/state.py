@@ -84,6 +84,7 @@ async def _primaries(
 async def _server(inquiry: Inquiry, endpoint: Endpoint, clock: Clock) -> list[Finding]:
     what = f"state {endpoint}"
     questions = [command("INFO", part) for part in ("server", "memory", "replication")]
+    asked_us = clock.wall_us()
     try:
         *told, time = await inquiry.ask(endpoint, *questions, command("TIME"))
     except StateAway as error:
@@ -96,7 +97,7 @@ async def _server(inquiry: Inquiry, endpoint: Endpoint, clock: Clock) -> list[Fi
         findings.append(Finding(what, "fault", "it is a replica; expected a primary"))
     if isinstance(time, list):
         theirs = int(time[0]) * 10**6 + int(time[1])
-        findings.append(skew(what, theirs, clock.wall_us(), SKEW_S))
+        findings.append(skew(what, theirs, asked_us, clock.wall_us(), SKEW_S))
     return findings
 
 

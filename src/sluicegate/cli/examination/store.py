@@ -60,14 +60,16 @@ async def _sqlite(connection: AsyncConnection, file: Path) -> list[Finding]:
 async def _postgresql(connection: AsyncConnection, clock: Clock) -> list[Finding]:
     number = int(await _one(connection, "SELECT current_setting('server_version_num')"))
     version = await _one(connection, "SELECT 'PostgreSQL ' || current_setting('server_version')")
+    asked_us = clock.wall_us()
     theirs = await _one(
         connection, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
     )
+    answered_us = clock.wall_us()
     if number < OLDEST:
         about = Finding("store", "fault", f"{version}; expected 14 or newer")
     else:
         about = Finding("store", "ok", version)
-    return [about, skew("store", int(theirs), clock.wall_us(), AHEAD_S)]
+    return [about, skew("store", int(theirs), asked_us, answered_us, AHEAD_S)]
 
 
 async def _schema(connection: AsyncConnection) -> Finding:

@@ -35,6 +35,7 @@ NEWS: Final = b"news"
 BLOCK_S: Final = 2.0
 """How long one read waits. A server that answers nothing is noticed `SLACK_S` after that."""
 SLACK_S: Final = 1.0
+"""Or `state.timeout` where that is longer."""
 PAUSE_S: Final = 0.25
 """After a read that failed, as between probes of a server that is away."""
 REFUSED_S: Final = 5.0
@@ -51,7 +52,8 @@ class News:
         hidden = Metrics()  # what is said of the state is said by those who count in it
         watch = Watch(hidden)
         counts = CallCounts(clock, hidden, watch)
-        patient = msgspec.structs.replace(settings, timeout=Duration(BLOCK_S + SLACK_S))
+        within_s = BLOCK_S + max(SLACK_S, settings.timeout)
+        patient = msgspec.structs.replace(settings, timeout=Duration(within_s))
         self._nodes = open_nodes(patient, clock, watch, counts, NAME)
         self._caller = Caller(self._nodes, counts)
         self._clock = clock

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sluicegate.state.redis.caller import Nodes
 
 TIMEOUT_S: Final = 1.0
-"""Of one call."""
+"""Of one call, or `state.timeout` where that is longer."""
 
 
 def open_patient(settings: State, clock: Clock, name: str) -> tuple[Nodes, Caller]:
@@ -31,6 +31,6 @@ def open_patient(settings: State, clock: Clock, name: str) -> tuple[Nodes, Calle
     hidden = Metrics()
     watch = Watch(hidden)
     counts = CallCounts(clock, hidden, watch)
-    patient = msgspec.structs.replace(settings, timeout=Duration(TIMEOUT_S))
+    patient = msgspec.structs.replace(settings, timeout=Duration(max(TIMEOUT_S, settings.timeout)))
     nodes = open_nodes(patient, clock, watch, counts, name)
     return nodes, Caller(nodes, counts)
