@@ -66,7 +66,7 @@ def running(folder: Path) -> Iterator[Quickstart]:
         assert found is not None
         yield Quickstart(process, port, found["header"], found["path"], output.read_text())
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0, output.read_text()
+        assert process.wait(40) == 0, output.read_text()
         assert "Traceback" not in output.read_text(), output.read_text()
     finally:
         process.terminate()

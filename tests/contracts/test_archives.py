@@ -10,6 +10,7 @@ import pytest
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
+from sluicegate.model.units import Duration
 from sluicegate.settings import State
 from sluicegate.state.archive import Archive
 from sluicegate.state.archive_in_memory import MemoryArchive
@@ -40,7 +41,9 @@ def play(request: pytest.FixtureRequest) -> Callable[..., None]:
 async def opened(url: str, most: int) -> AsyncIterator[Archive]:
     made: Any = MemoryArchive(most)
     if url:
-        made = RedisArchive(State(url=url), Clock(), most)
+        patient = Duration(10)  # the machine is shared
+        settings = State(url=url, timeout=patient, connect_timeout=patient)
+        made = RedisArchive(settings, Clock(), most)
     try:
         yield made
     finally:

@@ -32,7 +32,7 @@ class Running:
         self._thread.start()
         self.project = Project(folder, prepared(folder / "secrets"))
 
-    def do(self, work: Coroutine[Any, Any, Any], within_s: float = 55) -> Any:
+    def do(self, work: Coroutine[Any, Any, Any], within_s: float = 110) -> Any:
         """Wait for what is done on that loop."""
         begun: Future[Any] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return begun.result(within_s)
@@ -195,7 +195,7 @@ def test_a_dead_primary_is_followed_by_a_replica_and_no_request_fails(
             seen[out.split()[1]] += 1
             return seen.total() > 1 and "sluicegate-degraded" not in out.lower()
 
-        await until(counts_again, lambda: f"limits are counted again, {seen}", within_s=45)
+        await until(counts_again, lambda: f"limits are counted again, {seen}", within_s=60)
         assert seen.keys() == {"200"}
         sentinel = project.instances["sentinel-1"][0]
         named = await told(sentinel, "SENTINEL", "get-master-addr-by-name", "main")
@@ -205,7 +205,7 @@ def test_a_dead_primary_is_followed_by_a_replica_and_no_request_fails(
         async def follows() -> bool:
             return "role:slave" in await told(project.instances["valkey-0"][0], "INFO")
 
-        await until(follows, "the old primary follows the new one", within_s=30)
+        await until(follows, "the old primary follows the new one", within_s=45)
 
     running.do(scene())
 

@@ -248,7 +248,7 @@ class ValkeyPods:
                 self._end(ordinal, container, signal.SIGKILL)
 
 
-def until(condition: Any, pods: ValkeyPods, *, within_s: float = 50) -> Any:
+def until(condition: Any, pods: ValkeyPods, *, within_s: float = 90) -> Any:
     """Return the first answer of `condition()` that is not None and not False.
 
     Two Sentinels that vote for themselves try again after 10 s, and one that had no CPU for 2 s

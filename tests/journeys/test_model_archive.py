@@ -16,7 +16,7 @@ from support.model_front import CALLERS, config, provider, request
 from support.ports import eventually
 from support.raw_http import ask
 from support.scripted_provider import ScriptedProvider
-from support.valkey import Valkey
+from support.valkey import PATIENT, Valkey
 
 STORE = {"SLUICEGATE_STORE_URL": "sqlite:///sluicegate.db"}
 SAID = "hunter2-in-a-prompt of ann@example.org"
@@ -39,7 +39,7 @@ def written(url: str, traces: str, **others: Any) -> str:
 def api(running: Gateway, folder: Path) -> httpx.Client:
     token = next(folder.rglob("admin.token")).read_text().strip()
     url = f"http://127.0.0.1:{running.management}/admin/v1"
-    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"})
+    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=20)
 
 
 @pytest.mark.parametrize("state", ["memory", "valkey"])
@@ -48,7 +48,7 @@ def test_calls_are_kept_redacted_and_nothing_of_them_is_elsewhere(
 ) -> None:
     others: dict[str, Any] = {}
     if state == "valkey":
-        others = {"state": {"url": valkey.url}, "gateway": {"workers": 2}}
+        others = {"state": {"url": valkey.url, **PATIENT}, "gateway": {"workers": 2}}
     with (
         collector() as traces,
         in_thread(ScriptedProvider()) as vendor,
@@ -66,16 +66,24 @@ def test_calls_are_kept_redacted_and_nothing_of_them_is_elsewhere(
                 calls += 1
         with api(running, tmp_path) as admin:
 
+            def told(path: str) -> dict[str, Any]:
+                found: list[httpx.Response] = []
+
+                def answered() -> bool:
+                    found.append(admin.get(path))
+                    return found[-1].status_code != 503  # the file is another's for the moment
+
+                eventually(answered, f"{path} is answered")
+                assert found[-1].status_code == 200, found[-1].text
+                answer: dict[str, Any] = found[-1].json()
+                return answer
+
             def items() -> list[dict[str, Any]]:
-                answer = admin.get("/archive")
-                if answer.status_code == 503:  # the file is another's for the moment
-                    return []
-                assert answer.status_code == 200, answer.text
-                found: list[dict[str, Any]] = answer.json()["items"]
+                found: list[dict[str, Any]] = told("/archive")["items"]
                 return found
 
             eventually(lambda: len(items()) == calls, "all calls are archived")
-            kept = [admin.get(f"/archive/{item['id']}").json() for item in items()]
+            kept = [told(f"/archive/{item['id']}") for item in items()]
         assert {call["dialect"] for call in kept} == {
             "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate",
         }  # fmt: skip

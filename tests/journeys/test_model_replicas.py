@@ -55,7 +55,7 @@ def test_a_cooldown_of_one_replica_is_one_of_the_other(
     replicas: list[Gateway], vendors: list[ScriptedProvider]
 ) -> None:
     told, other = replicas
-    vendors[0].play("a", answer(429, b"{}", {"Retry-After": "4"}), golden("text"))
+    vendors[0].play("a", answer(429, b"{}", {"Retry-After": "8"}), golden("text"))
     assert said(told).headers["sluicegate-provider"] == "b"
     asked: list[str] = []
 

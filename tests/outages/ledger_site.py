@@ -29,9 +29,10 @@ from support.scripted_provider import ScriptedProvider, slow
 COST = 10_000_000
 """Nano-USD of every call."""
 PRICE = {"input": "0", "output": "0", "call": "0.01"}
-RESERVATION_S = 2
+RESERVATION_S = 6
+"""Whoever is only held up is heard of within it: what was reserved is not charged meanwhile."""
 AT_REST_S = 30.0
-PATIENT = {"timeout": "1s", "connect_timeout": "2s"}
+PATIENT = {"timeout": "4s", "connect_timeout": "4s"}
 """Of the state, longer than by default: a busy machine is none of the troubles here."""
 FIELDS = "id, request_id, requests, cost, unsettled, attempts"
 ANSWER_S = 0.08

@@ -6,16 +6,18 @@ Three ways: PostgreSQL is killed, is stopped where it stands, or its link swallo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from outages.load import Load
-from outages.replica import Replica
+from outages.replica import Replica, request
 from outages.report import Report
 from outages.world import World
 from sluicegate.model.key import new_key
 from support.ports import eventually
+from support.raw_http import Connection
 
 Away = tuple[Callable[[World], None], Callable[[World], None]]
 WAYS: dict[str, Away] = {
@@ -52,6 +54,7 @@ def outage(world: World, way: str, pace: Pace) -> Report:
     targets = [(STORED, key) for key in keys] + [("/keyed/x", keys[0]), ("/open/x", None)]
     unused = first.key("ann")["key"]
     revoked, narrowed = taken_back(world, replicas)
+    known_to_all(replicas, keys)
     with load.beside(replicas, targets, pace.per_s):
         go_away(world)
         began = time.monotonic()
@@ -151,11 +154,43 @@ def begin_without_store(world: World, report: Report) -> Replica:
     return fresh
 
 
+def known_to_all(replicas: Sequence[Replica], keys: Sequence[str]) -> None:
+    """Use keys until every worker knows them."""
+    with ExitStack() as stack:
+        for line in [line for replica in replicas for line in replica.lines(stack)]:
+            for key in keys:
+                known(line, request(STORED, key))
+
+
+def known(line: Connection, asked: bytes) -> None:
+    """Wait until the worker at the other end serves it."""
+    eventually(lambda: line.request(asked).status == 200, "the key is known")
+
+
 def served_from_state(report: Report, fresh: Replica, keys: list[str]) -> None:
-    """Use each key and the stored route on a replica that never had the store."""
-    found = [fresh.status(STORED, key) for key in keys]
-    report.note("keys in use that it serves", f"{found.count(200)} of {len(keys)}")
-    report.must(found.count(200) == len(keys), f"keys in use got {set(found)}")
+    """Use each key and the stored route on a replica that never had the store.
+
+    A worker that was not answered within 2 s says 503, and is asked again.
+    """
+    found = []
+    with ExitStack() as stack:
+        for line in fresh.lines(stack):
+            found += [decided(line, request(STORED, key)) for key in keys]
+    report.note("keys in use that it serves", f"{found.count(200)} of {len(found)}")
+    report.must(set(found) == {200}, f"keys in use got {set(found)}")
+
+
+def decided(line: Connection, asked: bytes) -> int:
+    """Ask until the worker at the other end can say whose the key is; return the status."""
+    statuses: list[int] = []
+
+    def says() -> bool:
+        answer = line.request(asked)
+        statuses.append(answer.status)
+        return answer.status != 503 or answer.get("retry-after") is None
+
+    eventually(says, "a worker can say whose a key is")
+    return statuses[-1]
 
 
 def refused(report: Report, replicas: list[Replica], unused: str) -> None:

@@ -131,8 +131,7 @@ class Replica:
             raise AssertionError(f"it ended:\n{self.gateway.err.read_text()}")
         if not self.gateway.healthy():
             return False
-        found = json.loads(self.gateway.actuator("health").body)["workers"]
-        return all(worker["phase"] == "ready" for worker in found)
+        return all(worker["phase"] == "ready" for worker in self.gateway.health()["workers"])
 
     def administered(self) -> bool:
         """Say whether its admin API answers."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from outages.load import Load
-from outages.outage import STORED, prepare
+from outages.outage import STORED, known, prepare
 from outages.replica import Replica, request
 from outages.report import Report
 from outages.world import World
@@ -132,8 +132,3 @@ def _killed(
 
 def _refuses(line: Connection, asked: bytes) -> bool:
     return line.request(asked).status == 401
-
-
-def known(line: Connection, asked: bytes) -> None:
-    """Wait until the worker at the other end serves it."""
-    eventually(lambda: line.request(asked).status == 200, "the key is known")

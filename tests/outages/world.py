@@ -15,7 +15,7 @@ from support.loops import LoopThread, in_thread
 from support.postgres import USERNAME, Postgres
 from support.tcp_proxy import TcpProxy
 from support.upstreams import Upstream, answering, response
-from support.valkey import Valkey
+from support.valkey import PATIENT, Valkey
 
 ARRIVE = """
 CREATE OR REPLACE FUNCTION sluicegate_arrive() RETURNS trigger LANGUAGE plpgsql
@@ -74,7 +74,7 @@ class Site:
             "region": {"name": self.region},
             "admin": {"token_file": str(self._token)},
             "store": {"url": url, "username": USERNAME, "master_keys": {"main": "${env:MASTER}"}},
-            "state": {"url": self._state_url},
+            "state": {"url": self._state_url, **PATIENT},
             "peppers": {"main": "${env:PEPPER}"},
             "services": {"upstream": {"targets": [self._upstream]}},
             "routes": {

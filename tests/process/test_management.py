@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from sluicegate.admin.actuator import Silent
 from sluicegate.clock import Clock
@@ -199,7 +200,8 @@ def test_the_process_checks_the_services_it_is_sent_and_tells_what_it_finds() ->
         upstream = Upstream(answering(response(503), response(200)))
         await upstream.start()
         target = f"127.0.0.1:{upstream.port}"
-        wanted = services(s=Service(targets=[upstream.url], check=CHECK))
+        patient = Check(**{**structs.asdict(CHECK), "timeout": Duration(10)})
+        wanted = services(s=Service(targets=[upstream.url], check=patient))
         async with process() as (child, said):
             child.send(*frames(None, wanted, 7))
             assert await said.get() == messages.Applied(7, wanted.revision, [])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -48,7 +47,7 @@ def replica(folder: Path, silence_s: float = 10) -> Iterator[Gateway]:
 
 
 def workers(running: Gateway) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(running.actuator("health").body)["workers"]
+    found: list[dict[str, Any]] = running.health()["workers"]
     return found
 
 

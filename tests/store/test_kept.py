@@ -13,7 +13,6 @@ from sluicegate.errors import StateAway
 from sluicegate.metrics import Metrics
 from sluicegate.model.consumer import Consumer, FoundKey, Key
 from sluicegate.model.team import Team
-from sluicegate.settings import State
 from sluicegate.state.redis.shelf import RedisShelf
 from sluicegate.store.contract import DataKey, Revision
 from sluicegate.store.kept import DAY_S, GONE, REFRESH_S, Kept
@@ -21,6 +20,7 @@ from sluicegate.store.seal import Seal
 from support.loops import run
 from support.mock_clock import EPOCH_US, MockClock
 from support.ports import free_port
+from support.state_scenes import patient
 from support.valkey import Valkey
 
 PEPPERS = {"main": "m" * 32}
@@ -66,7 +66,7 @@ class World:
     async def replica(
         self, name: str = "one", peppers: dict[str, str] = PEPPERS, *, disk: bool = True
     ) -> Kept:
-        shelf = RedisShelf(State(url=self.url), Clock(), Metrics())
+        shelf = RedisShelf(patient(self.url), Clock(), Metrics())
         await shelf.start()
         seal = Seal(peppers, self.metrics)
         folder = self.folder / name if disk else None

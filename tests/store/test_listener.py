@@ -22,7 +22,7 @@ class Heard:
 
     def __init__(self, url: str) -> None:
         # Every turn of `until` pings: each has to be answered in time, on a busy machine too.
-        self.store = store_settings(url, timeout=Duration(2)).store
+        self.store = store_settings(url, timeout=Duration(5)).store
         self.clock = MockClock()
         self.arrivals = 0
         self.losses = 0

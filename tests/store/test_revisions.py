@@ -27,7 +27,7 @@ class Counted:
     def __init__(self, folder: Path) -> None:
         settings = Settings(data_dir=str(folder))
         self.engine = open_engine(settings)
-        access = Access(self.engine, 5.0, Clock(), Metrics())
+        access = Access(self.engine, 40.0, Clock(), Metrics())
         self.store = RevisionStore(Transactions(access), Sqlite(settings), "eu", Clock())
 
     @contextmanager

@@ -25,7 +25,7 @@ SECOND = 1_000_000
 
 @asynccontextmanager
 async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
-    found = Transactions(Access(open_engine(settings), 5.0, Clock(), Metrics()))
+    found = Transactions(Access(open_engine(settings), 40.0, Clock(), Metrics()))
     try:
         yield found
     finally:

@@ -24,7 +24,7 @@ from support.stores import opened
 async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
     async with opened(settings):  # the schema is there
         pass
-    found = Transactions(Access(open_engine(settings), 5.0, Clock(), Metrics()))
+    found = Transactions(Access(open_engine(settings), 40.0, Clock(), Metrics()))
     try:
         yield found
     finally:

@@ -27,7 +27,7 @@ AGE_US = 100 * 365 * 86_400_000_000
 """A window that does not turn while a test counts: the clock is the machine's."""
 MANY = Group("many", [Limit("fixed", FixedWindow(1_000_000, AGE_US))])
 """A limit that no test reaches."""
-PATIENT = {"timeout": Duration(1), "connect_timeout": Duration(2)}
+PATIENT = {"timeout": Duration(5), "connect_timeout": Duration(5)}
 """A machine that is busy with other tests is not a state that is away."""
 Result = TypeVar("Result")
 

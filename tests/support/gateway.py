@@ -77,9 +77,31 @@ class Gateway:
         except (OSError, EOFError):
             return False
 
+    def health(self) -> dict[str, Any]:
+        """Return the details of health; asks again where they cannot be told in time."""
+        found: dict[str, Any] = {}
+
+        def told() -> bool:
+            found.clear()
+            found.update(json.loads(self.actuator("health").body))
+            return "workers" in found
+
+        eventually(told, "the details of health are told")
+        return found
+
     def metrics(self) -> dict[str, float]:
-        """Scrape; returns every sample by its name and labels as exposed."""
-        text = self.actuator("prometheus").body.decode()
+        """Scrape; returns every sample by its name and labels as exposed.
+
+        Asks again where the supervisor does not answer in time, which is a 503.
+        """
+        answers: list[Answer] = []
+
+        def told() -> bool:
+            answers.append(self.actuator("prometheus"))
+            return answers[-1].status == 200
+
+        eventually(told, "metrics are told")
+        text = answers[-1].body.decode()
         lines = (line for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines)}
 

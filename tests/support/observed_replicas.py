@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import secrets
 import signal
@@ -250,12 +249,12 @@ class Observed:
         crew = self.replicas[1]
         lost = 'sluicegate_worker_restarts_total{cause="crashed"}'
         before = crew.metrics()[lost]
-        workers = json.loads(crew.actuator("health").body)["workers"]
+        workers = crew.health()["workers"]
         os.kill(workers[0]["pid"], signal.SIGKILL)
         eventually(lambda: crew.metrics()[lost] > before, "a worker was replaced")
 
         def whole() -> bool:
-            now = json.loads(crew.actuator("health").body)["workers"]
+            now = crew.health()["workers"]
             return all(each["phase"] == "ready" for each in now)
 
         eventually(whole, "both workers serve again")

@@ -25,6 +25,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from sluicegate.model.units import Duration
 from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
 from support.ports import eventually, free_port
@@ -48,8 +49,12 @@ host all,replication all 127.0.0.1/32 scram-sha-256
 
 
 def store_settings(url: str, **changes: Any) -> Settings:
-    """Return settings whose store is that database, as the superuser."""
-    return Settings(store=Store(**({"url": url, "username": USERNAME} | changes)))
+    """Return settings whose store is that database, as the superuser.
+
+    The machine is shared: what is not about time-outs has none that matters.
+    """
+    patient = {"timeout": Duration(20), "connect_timeout": Duration(20)}
+    return Settings(store=Store(**({"url": url, "username": USERNAME} | patient | changes)))
 
 
 class Postgres(Server):

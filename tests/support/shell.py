@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -254,8 +255,14 @@ def _ready(management: int) -> bool:
 
 
 def _reloaded_at(management: int) -> object:
-    answer = get(management, "/actuator/health", host="127.0.0.1")
-    return json.loads(answer.body)["reload"]["at"]
+    told: list[dict[str, Any]] = []
+
+    def answers() -> bool:
+        told.append(json.loads(get(management, "/actuator/health", host="127.0.0.1").body))
+        return "reload" in told[-1]
+
+    eventually(answers, "the details of health are told", within_s=ENOUGH_S)
+    return told[-1]["reload"]["at"]
 
 
 def play(page: Path, shell: Shell) -> Iterator[tuple[Block, Command, str]]:

@@ -25,6 +25,12 @@ class Opened(Protocol):
 Calling = TypeVar("Calling", bound=Opened)
 
 
+def patient(url: str, **settings: object) -> State:
+    """Return settings of a state whose time-outs do not matter: the machine is shared."""
+    given = {"timeout": Duration(10), "connect_timeout": Duration(10), **settings}
+    return State(url=url, **given)  # type: ignore[arg-type]
+
+
 def play(
     make: Callable[[State, Clock, Metrics], Calling],
     family: str,
@@ -34,10 +40,9 @@ def play(
 ) -> dict[str, float]:
     """Run a scene with what `make` makes; return how many calls of `family` went how."""
     metrics = Metrics()
-    settings = {"connect_timeout": Duration(10), **settings}  # the machine is shared
 
     async def body() -> None:
-        opened = make(State(url=url, **settings), Clock(), metrics)  # type: ignore[arg-type]
+        opened = make(patient(url, **settings), Clock(), metrics)
         try:
             await opened.start()
             await scene(opened)

@@ -108,13 +108,16 @@ def _owner(node: Valkey, slot: int) -> int:
 
 @contextmanager
 def cluster(
-    folder: Path, primaries: int = 3, replicas: int = 0, *, timeout_ms: int = 1000
+    folder: Path, primaries: int = 3, replicas: int = 0, *, timeout_ms: int = 0
 ) -> Iterator[Cluster]:
     """Run a Cluster with `replicas` of each primary; a node is failed after `timeout_ms`.
+
+    Unless told that is a second, and 15 where no replica could take over from one that is slow.
 
     Every node begins with the finished map of all, as after a restart: ready in 2 s, where meeting
     and being told takes 7.
     """
+    timeout_ms = timeout_ms or (1000 if replicas else 15_000)
     count = primaries * (1 + replicas)
     names = [f"{n:040x}" for n in range(1, count + 1)]
     ports = [(free_port(), free_port()) for _ in range(count)]

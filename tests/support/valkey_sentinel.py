@@ -113,7 +113,7 @@ def primary_with_replicas(
         for sentinel in watching:
             asked = sentinel.client()
             known = partial(_knows, asked, replicas, sentinels - 1)
-            eventually(known, "Sentinels are ready", within_s=30)  # they ask every 10 s
+            eventually(known, "Sentinels are ready", within_s=60)  # they ask every 10 s
         yield Sentineled(servers, watching)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -54,7 +53,7 @@ class Replica:
             raise AssertionError(self._gateway.err.read_text())
         if not self._gateway.healthy():
             return False
-        workers = json.loads(self._gateway.actuator("health").body)["workers"]
+        workers = self._gateway.health()["workers"]
         return all(worker["phase"] == "ready" for worker in workers)
 
     @property

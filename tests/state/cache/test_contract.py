@@ -24,7 +24,7 @@ Scene = Callable[[Cache], Awaitable[None]]
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Cache]:
-    settings = Settings(url=url, timeout=Duration(2))
+    settings = Settings(url=url, timeout=Duration(10), connect_timeout=Duration(10))
     cache = open_cache(settings, Clock(), Metrics(), "worker-1")
     try:
         await cache.start()

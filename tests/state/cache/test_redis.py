@@ -59,7 +59,7 @@ def test_a_server_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
                 assert await cache.get(KEY) is None
             server.resume()
 
-        counts = play(scene, url=server.url, timeout=Duration(1))
+        counts = play(scene, url=server.url, timeout=Duration(5))
         assert counts["away"] == 200
 
 

@@ -27,7 +27,8 @@ def play(story: Callable[[Inquiry], Awaitable[None]]) -> None:
     async def whole() -> None:
         clock, metrics = Clock(), Metrics()
         seconds = CallCounts(clock, metrics, Watch(metrics)).seconds
-        settings = State(connect_timeout=Duration(10))  # the machine is shared
+        patient = Duration(10)  # the machine is shared
+        settings = State(timeout=patient, connect_timeout=patient)
         inquiry = Inquiry(Dial(settings, clock, seconds, tls=False), 10)
         try:
             await story(inquiry)

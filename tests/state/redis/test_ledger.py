@@ -52,10 +52,13 @@ def test_every_other_state_has_one() -> None:
 
 def test_a_mover_that_is_not_heard_of_has_ended(valkey: Valkey) -> None:
     async def scene(ledger: RedisLedger) -> None:
-        assert await ledger.read("one", 10) is not None
-        assert await ledger.read("two", 10) is None
         with valkey.client() as client:
-            assert 4_000 < client.pttl("sg:{ledger}mover") <= 5_000
+            left_ms = 0
+            while left_ms <= 4_000:  # each read has it live as long again
+                assert await ledger.read("one", 10) is not None
+                left_ms = client.pttl("sg:{ledger}mover")
+            assert left_ms <= 5_000
+            assert await ledger.read("two", 10) is None
             client.delete("sg:{ledger}mover")
         assert await ledger.read("two", 10) is not None
         assert await ledger.read("one", 10) is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import pytest
 
@@ -22,10 +23,10 @@ from sluicegate.state.redis.connection import Connection
 from sluicegate.state.redis.dial import Dial
 from sluicegate.state.redis.resp import Trouble
 from sluicegate.state.redis.state import RedisState
+from support.counting import AGE_US
 from support.loops import run
 from support.valkey import Valkey
 
-DAY_US = 86_400_000_000
 PATIENT = Duration(10)
 """The machine is shared: what is not about deadlines has none that matters."""
 
@@ -81,8 +82,8 @@ def with_state(
 
 
 def windows(*limits: int, place: str = "api", settles: bool = False, shadow: bool = False) -> Group:
-    """Return limits a day, of different labels."""
-    each = [Limit(f"fixed-{n}", FixedWindow(limit, DAY_US)) for n, limit in enumerate(limits)]
+    """Return limits of one window each, of different labels."""
+    each = [Limit(f"fixed-{n}", FixedWindow(limit, AGE_US)) for n, limit in enumerate(limits)]
     return Group(place, each, settles=settles, shadow=shadow)
 
 
@@ -99,7 +100,7 @@ def test_a_take_says_what_each_limit_says(valkey: Valkey) -> None:
         assert not refused.admitted
         assert [each.admitted for each in refused.outcomes] == [False, True]
         assert [each.limit for each in refused.outcomes] == [2, 3]
-        assert 0 < refused.outcomes[0].retry_after_us <= DAY_US
+        assert 0 < refused.outcomes[0].retry_after_us <= AGE_US
         assert left(await state.take([Ask(asks[0].group, "bob")])) == [1, 2]
 
     with_state(valkey, play)
@@ -121,7 +122,7 @@ async def expect(state: RedisState, group: Group, *, admitted: bool) -> None:
 
 def test_a_cost_is_taken_whole_or_not_at_all(valkey: Valkey) -> None:
     async def play(state: RedisState, _: TwoSlots) -> None:
-        group = Group("tokens", [Limit("bucket-1", TokenBucket(1, DAY_US, 10))])
+        group = Group("tokens", [Limit("bucket-1", TokenBucket(1, AGE_US // 100, 10))])
         assert left(await state.take([Ask(group, "alice", 7)])) == [3]
         assert not (await state.take([Ask(group, "alice", 4)])).admitted
         assert left(await state.take([Ask(group, "alice", 3)])) == [0]
@@ -246,16 +247,21 @@ def test_slots_are_held_until_they_are_settled(
 
 def test_blocks_are_lent_and_given_back(valkey: Valkey) -> None:
     async def play(state: RedisState, _: TwoSlots) -> None:
-        leased = Leased(FixedWindow(100, DAY_US), 30)
-        ask = Ask(Group("api", [Limit("leased-fixed", leased)]), "alice")
-        (block,) = await state.lend(ask, [20], "b1")
+        leased = Leased(FixedWindow(100, AGE_US), 30)
+        group = Group("api", [Limit("leased-fixed", leased)])
+        clock = Clock()
+        for person in count():
+            ask, began = Ask(group, f"person-{person}"), clock.monotonic()
+            (block,) = await state.lend(ask, [20], "b1")
+            (rest,) = await state.lend(ask, [20], "b2")
+            await state.give_back(ask, "b2", [10])
+            await state.give_back(ask, "b2", [10])
+            (more,) = await state.lend(ask, [0], "b3")
+            assert 0 < block.ends_us <= 1_000_000
+            if (clock.monotonic() - began) * 1_000_000 < block.ends_us:  # else it ended meanwhile
+                break
         assert (block.granted, block.lent, block.outcome.remaining) == (20, 20, 80)
-        assert 0 < block.ends_us <= 1_000_000
-        (rest,) = await state.lend(ask, [20], "b2")
         assert (rest.granted, rest.lent) == (10, 30)
-        await state.give_back(ask, "b2", [10])
-        await state.give_back(ask, "b2", [10])
-        (more,) = await state.lend(ask, [0], "b3")
         assert more.outcome.remaining == 80
 
     with_state(valkey, play)
