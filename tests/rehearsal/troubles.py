@@ -34,16 +34,16 @@ async def pod_kill(at: World, pace: Pace, report: Report) -> None:
 async def valkey_primary_kill(at: World, pace: Pace, report: Report) -> None:
     """The primary's pod is lost; a replica takes over; limits hold by their away mode meanwhile.
 
-    Its node takes no pod until then: one that is back before Sentinels notice would stay primary.
+    No node takes a pod until then: one that is back before Sentinels notice would stay primary.
     """
     async with at.crowd.beside(pace.rate), counting(at, report):
         await at.everywhere("sluicegate_state_up", 1, "every pod has the state")
         await quiet(pace)
         before = await primary(at)
         assert before, "one Valkey says that it is primary"
-        node = at.cluster.pods.held[before].node
         began = at.now
-        at.cluster.cordon(node)
+        for node in at.cluster.pods.nodes:
+            at.cluster.cordon(node)
         await at.cluster.kill_pod(before)
 
         async def taken_over() -> bool:
@@ -54,7 +54,8 @@ async def valkey_primary_kill(at: World, pace: Pace, report: Report) -> None:
         report.notes.append(f"another Valkey is primary after {at.now - began:.1f} s")
         await at.everywhere("sluicegate_state_up", 1, "every pod has the state again", 60)
         report.failover_s = at.now - began
-        at.cluster.cordon(node, cordoned=False)
+        for node in at.cluster.pods.nodes:
+            at.cluster.cordon(node, cordoned=False)
         await until(lambda: len(at.ready("valkey")) == 3, "three Valkeys are ready again", 120)
         await quiet(pace)
 
