@@ -10,7 +10,7 @@ from rehearsal.world import World
 PEAK_RATE, LOW_RATE = 300.0, 5.0
 """Requests a second: of ten replicas of `SMALL`, and so few that three are enough."""
 SMALL = {
-    "gateway": {"resources": {"requests": {"cpu": "25m"}}},
+    "gateway": {"resources": {"requests": {"cpu": "40m"}}},
     "autoscaling": {
         "behavior": {
             "scaleDown": {
