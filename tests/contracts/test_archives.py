@@ -10,13 +10,12 @@ import pytest
 
 from sluicegate.clock import Clock
 from sluicegate.errors import StateAway
-from sluicegate.model.units import Duration
-from sluicegate.settings import State
 from sluicegate.state.archive import Archive
 from sluicegate.state.archive_in_memory import MemoryArchive
 from sluicegate.state.redis.archive import MOST_BATCH_BYTES, RedisArchive
 from support.loops import run
 from support.ports import free_port
+from support.state_scenes import patient
 from support.valkey import Valkey
 
 MOST = 100
@@ -41,9 +40,7 @@ def play(request: pytest.FixtureRequest) -> Callable[..., None]:
 async def opened(url: str, most: int) -> AsyncIterator[Archive]:
     made: Any = MemoryArchive(most)
     if url:
-        patient = Duration(10)  # the machine is shared
-        settings = State(url=url, timeout=patient, connect_timeout=patient)
-        made = RedisArchive(settings, Clock(), most)
+        made = RedisArchive(patient(url), Clock(), most)
     try:
         yield made
     finally:

@@ -13,7 +13,7 @@ from support.collector import collector
 from support.gateway import Gateway, gateway
 from support.loops import in_thread
 from support.model_front import CALLERS, config, provider, request
-from support.ports import eventually
+from support.ports import asked_until, eventually
 from support.raw_http import ask
 from support.scripted_provider import ScriptedProvider
 from support.valkey import PATIENT, Valkey
@@ -67,15 +67,13 @@ def test_calls_are_kept_redacted_and_nothing_of_them_is_elsewhere(
         with api(running, tmp_path) as admin:
 
             def told(path: str) -> dict[str, Any]:
-                found: list[httpx.Response] = []
-
-                def answered() -> bool:
-                    found.append(admin.get(path))
-                    return found[-1].status_code != 503  # the file is another's for the moment
-
-                eventually(answered, f"{path} is answered")
-                assert found[-1].status_code == 200, found[-1].text
-                answer: dict[str, Any] = found[-1].json()
+                found = asked_until(
+                    lambda: admin.get(path),
+                    lambda found: found.status_code != 503,  # the file is another's for the moment
+                    f"{path} is answered",
+                )
+                assert found.status_code == 200, found.text
+                answer: dict[str, Any] = found.json()
                 return answer
 
             def items() -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from outages.replica import Replica, request
 from outages.report import Report
 from outages.world import World
 from sluicegate.model.key import new_key
-from support.ports import eventually
+from support.ports import asked_until, eventually
 from support.raw_http import Connection
 
 Away = tuple[Callable[[World], None], Callable[[World], None]]
@@ -157,9 +157,10 @@ def begin_without_store(world: World, report: Report) -> Replica:
 def known_to_all(replicas: Sequence[Replica], keys: Sequence[str]) -> None:
     """Use keys until every worker knows them."""
     with ExitStack() as stack:
-        for line in [line for replica in replicas for line in replica.lines(stack)]:
-            for key in keys:
-                known(line, request(STORED, key))
+        for replica in replicas:
+            for line in replica.lines(stack):
+                for key in keys:
+                    known(line, request(STORED, key))
 
 
 def known(line: Connection, asked: bytes) -> None:
@@ -182,15 +183,11 @@ def served_from_state(report: Report, fresh: Replica, keys: list[str]) -> None:
 
 def decided(line: Connection, asked: bytes) -> int:
     """Ask until the worker at the other end can say whose the key is; return the status."""
-    statuses: list[int] = []
-
-    def says() -> bool:
-        answer = line.request(asked)
-        statuses.append(answer.status)
-        return answer.status != 503 or answer.get("retry-after") is None
-
-    eventually(says, "a worker can say whose a key is")
-    return statuses[-1]
+    return asked_until(
+        lambda: line.request(asked),
+        lambda answer: answer.status != 503 or answer.get("retry-after") is None,
+        "a worker can say whose a key is",
+    ).status
 
 
 def refused(report: Report, replicas: list[Replica], unused: str) -> None:

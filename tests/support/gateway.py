@@ -28,7 +28,7 @@ from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import load
 from sluicegate.snapshot.policies import PolicyCatalog
-from support.ports import eventually, free_port, listening_socket
+from support.ports import asked_until, eventually, free_port, listening_socket
 from support.processes import below
 from support.raw_http import Answer, get
 
@@ -79,29 +79,23 @@ class Gateway:
 
     def health(self) -> dict[str, Any]:
         """Return the details of health; asks again where they cannot be told in time."""
-        found: dict[str, Any] = {}
-
-        def told() -> bool:
-            found.clear()
-            found.update(json.loads(self.actuator("health").body))
-            return "workers" in found
-
-        eventually(told, "the details of health are told")
-        return found
+        return asked_until(
+            lambda: dict(json.loads(self.actuator("health").body)),
+            lambda found: "workers" in found,
+            "the details of health are told",
+        )
 
     def metrics(self) -> dict[str, float]:
         """Scrape; returns every sample by its name and labels as exposed.
 
         Asks again where the supervisor does not answer in time, which is a 503.
         """
-        answers: list[Answer] = []
-
-        def told() -> bool:
-            answers.append(self.actuator("prometheus"))
-            return answers[-1].status == 200
-
-        eventually(told, "metrics are told")
-        text = answers[-1].body.decode()
+        answer = asked_until(
+            lambda: self.actuator("prometheus"),
+            lambda answer: answer.status == 200,
+            "metrics are told",
+        )
+        text = answer.body.decode()
         lines = (line for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines)}
 

@@ -6,7 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+Answer = TypeVar("Answer")
 LOWEST, HIGHEST = 20_000, 32_000
 """Below the range from which Linux takes the ports of outgoing connections (32768 and up)."""
 
@@ -75,8 +77,21 @@ def eventually(
 
     Raises AssertionError naming `what` when it has not come true in time.
     """
+    asked_until(condition, bool, what, within_s=within_s, every_s=every_s)
+
+
+def asked_until(
+    ask: Callable[[], Answer],
+    good: Callable[[Answer], object],
+    what: str,
+    *,
+    within_s: float = 40,
+    every_s: float = 0.01,
+) -> Answer:
+    """Ask until an answer is `good`, and return that one. See `eventually`."""
     deadline = time.monotonic() + within_s
-    while not condition():
+    while not good(answer := ask()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s} s: {what}")
         time.sleep(every_s)
+    return answer

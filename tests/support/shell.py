@@ -15,12 +15,11 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from support.pages import ROOT, Block, Command, blocks, commands
-from support.ports import eventually, free_port, listens
+from support.ports import asked_until, eventually, free_port, listens
 from support.postgres import Postgres
 from support.raw_http import get
 
@@ -255,14 +254,13 @@ def _ready(management: int) -> bool:
 
 
 def _reloaded_at(management: int) -> object:
-    told: list[dict[str, Any]] = []
-
-    def answers() -> bool:
-        told.append(json.loads(get(management, "/actuator/health", host="127.0.0.1").body))
-        return "reload" in told[-1]
-
-    eventually(answers, "the details of health are told", within_s=ENOUGH_S)
-    return told[-1]["reload"]["at"]
+    told = asked_until(
+        lambda: json.loads(get(management, "/actuator/health", host="127.0.0.1").body),
+        lambda found: "reload" in found,
+        "the details of health are told",
+        within_s=ENOUGH_S,
+    )
+    return told["reload"]["at"]
 
 
 def play(page: Path, shell: Shell) -> Iterator[tuple[Block, Command, str]]:

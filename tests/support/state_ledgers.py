@@ -17,8 +17,6 @@ from sluicegate.clock import Clock
 from sluicegate.journey.limit.algorithms.spending import Spending
 from sluicegate.metrics import Metrics
 from sluicegate.model.ledger import Entry
-from sluicegate.model.units import Duration
-from sluicegate.settings import State
 from sluicegate.state.contract import Ask, Group, Limit, LimitState, Verdict
 from sluicegate.state.ledger import Batch, Ledger, Line, Where
 from sluicegate.state.ledger_in_memory import LedgerInMemory
@@ -26,6 +24,7 @@ from sluicegate.state.memory import MemoryState
 from sluicegate.state.redis.ledger import RedisLedger
 from sluicegate.state.redis.open import open_state
 from support.loops import run
+from support.state_scenes import patient
 from support.valkey import Valkey
 
 if TYPE_CHECKING:
@@ -180,8 +179,7 @@ async def opened(kind: str, servers: Servers, most_lines: int) -> AsyncIterator[
         with server.client() as client:
             assert client.delete(f"sg:{{ledger}}{name}") == 1
 
-    patient = Duration(10)  # the machine is shared
-    settings = State(url=found.url, timeout=patient, connect_timeout=patient)
+    settings = patient(found.url)
     state = open_state(settings, clock, Metrics(), "worker", most_lines)
     ledger = RedisLedger(settings, clock, Metrics(), most_lines)
     try:

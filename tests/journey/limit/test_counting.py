@@ -8,21 +8,18 @@ from sluicegate.clock import Clock
 from sluicegate.journey.limit.algorithms.fixed_window import FixedWindow
 from sluicegate.journey.limit.counting import Counting
 from sluicegate.metrics import Metrics
-from sluicegate.model.units import Duration
-from sluicegate.settings import Settings, State
+from sluicegate.settings import Settings
 from sluicegate.state.contract import Ask, Crew, Group, Limit
 from sluicegate.state.memory import MemoryState
 from support.counting import AGE_US
+from support.state_scenes import patient
 from support.valkey import Valkey
 
 GROUP = Group("place", [Limit("fixed", FixedWindow(2, AGE_US))])
 
 
 def counting(url: str = "memory://", **settings: int) -> Counting:
-    patient = Duration(10)  # the machine is shared
-    state = State(
-        url=url, namespace="counting", timeout=patient, connect_timeout=patient, **settings
-    )
+    state = patient(url, namespace="counting", **settings)
     return Counting(Settings(state=state), Clock(), Metrics(), Crew(2, 1), list)
 
 

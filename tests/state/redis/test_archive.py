@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from sluicegate.clock import Clock
-from sluicegate.model.units import Duration
-from sluicegate.settings import State
 from sluicegate.state.redis.archive import RedisArchive
 from support.loops import run
+from support.state_scenes import patient
 from support.valkey import Valkey
 
 
 def test_all_keys_are_under_one_tag_of_the_namespace(valkey: Valkey) -> None:
     async def work() -> None:
-        patient = Duration(10)  # the machine is shared
-        settings = State(url=valkey.url, namespace="mine", timeout=patient, connect_timeout=patient)
-        archive = RedisArchive(settings, Clock(), 100)
+        archive = RedisArchive(patient(valkey.url, namespace="mine"), Clock(), 100)
         await archive.put(b"line")
         with valkey.client() as client:
             assert sorted(client.keys()) == [b"mine:{archive}bytes", b"mine:{archive}lines"]

@@ -15,6 +15,7 @@ from sluicegate.state.redis.news import News
 from sluicegate.state.redis.shelf import RedisShelf
 from support.loops import run
 from support.mock_clock import MockClock
+from support.state_scenes import patient
 from support.valkey import Valkey
 from support.valkey_sentinel import primary_with_replicas
 
@@ -23,9 +24,7 @@ def play(url: str, scene: Callable[[RedisShelf, RedisShelf], Awaitable[None]]) -
     """Run a scene with the shelves of two replicas."""
 
     async def body() -> None:
-        patient = Duration(10)  # the machine is shared: no connection is lost by itself
-        settings = State(url=url, timeout=patient, connect_timeout=patient)
-        shelves = [RedisShelf(settings, Clock(), Metrics()) for _ in range(2)]
+        shelves = [RedisShelf(patient(url), Clock(), Metrics()) for _ in range(2)]
         try:
             for shelf in shelves:
                 await shelf.start()
