@@ -202,6 +202,13 @@ def is_main_guard(node: ast.If) -> bool:
     return ast.unparse(node.test) in {"TYPE_CHECKING", "__name__ == '__main__'"}
 
 
+def is_import_without(node: ast.With) -> bool:
+    """Say whether a block only imports, while something that would come along is absent."""
+    imports = all(isinstance(inner, ast.Import | ast.ImportFrom) for inner in node.body)
+    guards = [item.context_expr for item in node.items]
+    return imports and all(isinstance(g, ast.Call) and called(g) == "absent" for g in guards)
+
+
 def run_at_import(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
     """Yield (line, what) for everything that does something when the module is imported."""
     own = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
@@ -211,6 +218,8 @@ def run_at_import(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue
         if isinstance(node, ast.If) and is_main_guard(node):
+            continue
+        if isinstance(node, ast.With) and is_import_without(node):
             continue
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from run_by_definition(node)
@@ -268,6 +277,8 @@ def test_nothing_runs_at_import() -> None:
         "def made(): return open('x')\nX = made()",
         "@app.command()\ndef run(): ...",
         "class A:\n    here = open('x')",
+        "with open('x'):\n    import y",
+        "with absent('x'):\n    y()",
         "def f(x=now()): ...",
     ],
 )

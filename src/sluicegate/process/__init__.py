@@ -28,3 +28,5 @@ With one worker, `single` does the work of the first three in one process and on
     embedded_metrics  tells them to CloudWatch, as lines of standard output
     cores       how many workers; `sockets`, `runtime`, `verdict`: what their names say
 """
+
+import sluicegate.logs  # noqa: F401 - before whatever else imports structlog: see there

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from sluicegate.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography import x509
 
     from sluicegate.model.service import UpstreamTls
     from sluicegate.settings import ListenerTls
@@ -201,6 +201,8 @@ _REASONS = {
 
 
 def _read_chain(file: str) -> list[x509.Certificate]:
+    from cryptography import x509  # noqa: PLC0415 - 9 MB that most workers have no use for
+
     data = Path(file).read_bytes()
     with suppress(ValueError):
         return x509.load_pem_x509_certificates(data)
@@ -214,6 +216,8 @@ def _refuse_password() -> str:
 
 def _dns_names(certificate: x509.Certificate) -> list[str]:
     """Return the names that the certificate is for, in lower case; the subject does not count."""
+    from cryptography import x509  # noqa: PLC0415 - as above
+
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except (x509.ExtensionNotFound, ValueError):
