@@ -15,7 +15,8 @@ from sluicegate.settings import Settings
 from sluicegate.settings.store import Store
 from sluicegate.store.contract import SchemaMismatch
 from sluicegate.store.engine import open_engine
-from sluicegate.store.migrate import STEPS, VERSIONS, check_schema, migrate
+from sluicegate.store.migrate import migrate
+from sluicegate.store.schema import STEPS, VERSIONS, check_schema
 from sluicegate.store.tables import METADATA, revisions
 from support.loops import run
 from support.postgres import store_settings

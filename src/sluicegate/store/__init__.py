@@ -6,7 +6,8 @@ access      the way to it: bounded, and shut at once while it is away (`away` sa
 revisions   the contract over both servers (`server`: `sqlite`, `postgres`), out of
             `transactions`, `queries`, `writing`, `local` and `sweep`
 stamp       hybrid logical clock; `uuid7` makes ids
-tables      the schema as SQLAlchemy sees it; `migrations/` make it, `migrate` runs them
+tables      the schema as SQLAlchemy sees it; `migrations/` make it, `migrate` runs them,
+            `schema` says which a database has
 watch       follows arrivals: by push (`listener`) and by poll
 vault       encrypts secrets under data keys that the store has wrapped
 bootstrap   what a first start makes: pepper, master key, first token (`private_file`)

@@ -1,17 +1,11 @@
-"""Bringing the schema to this version, by Alembic, without files of its own.
-
-Steps come in pairs (`migrations/`). A version runs on its own `pre`, on everything up to the next
-version's `pre`, and on its own `post`; so replicas of two neighbouring versions run side by side.
-"""
+"""Bringing the schema to this version, by Alembic, without files of its own."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import text
@@ -20,19 +14,18 @@ from sluicegate.model.units import Duration
 from sluicegate.store.address import parse_address
 from sluicegate.store.contract import SchemaMismatch
 from sluicegate.store.engine import WRITES, open_engine
+from sluicegate.store.schema import STEPS, VERSIONS, applied, chain_of, is_pre, newest_pre
 from sluicegate.store.tables import LOCKS, METADATA, MIGRATING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
     from sluicegate.settings import Settings
 
 Phase = Literal["pre", "post"]
-STEPS: Final = Path(__file__).parent / "migrations"
-VERSIONS: Final = "schema_version"
-"""The table in which Alembic keeps what was applied last."""
 PATIENCE: Final = Duration(3600)
 """Of one statement of a migration: an index over a large table takes its time."""
 LOCK_S: Final = 3
@@ -67,31 +60,12 @@ async def migrate(
         await engine.dispose()
 
 
-def check_schema(connection: Connection, steps: Path = STEPS) -> None:
-    """Raise SchemaMismatch, which says what to do, unless this version can run on the schema."""
-    there = _applied(connection)
-    chain = _chain(steps)
-    newest_pre = _newest_pre(chain)
-    if there is None:
-        raise SchemaMismatch("the database has no schema yet; run `sluicegate migrate`")
-    if there in chain and chain.index(there) < chain.index(newest_pre):
-        raise SchemaMismatch(
-            f"the schema of the database is {there}, and this version needs {newest_pre}; run "
-            "`sluicegate migrate --phase pre`"
-        )
-    # The next version's `pre` only adds, so it does not matter here; its `post` may take away.
-    if there not in chain and _number(there) > _number(chain[-1]) + _is_pre(there):
-        raise SchemaMismatch(
-            f"the schema of the database is {there}, of a version newer than this one; run that"
-        )
-
-
 def _upgrade(connection: Connection, phase: Phase, steps: Path) -> list[tuple[str, str]]:
     scripts = ScriptDirectory(steps, version_locations=[steps])
-    chain, there = _chain(steps), _applied(connection)
+    chain, there = chain_of(steps), applied(connection)
     if there is not None and there not in chain:
         return []  # a newer version was here: there is nothing that this one could add
-    target = _newest_pre(chain) if phase == "pre" else chain[-1]
+    target = newest_pre(chain) if phase == "pre" else chain[-1]
     missing = chain[chain.index(there) + 1 if there else 0 : chain.index(target) + 1]
     if phase == "pre" and there is not None:
         _refuse_posts(missing)
@@ -105,35 +79,12 @@ def _upgrade(connection: Connection, phase: Phase, steps: Path) -> list[tuple[st
 
 
 def _refuse_posts(missing: Sequence[str]) -> None:
-    post = next((step for step in missing if not _is_pre(step)), None)
+    post = next((step for step in missing if not is_pre(step)), None)
     if post is not None:
         raise SchemaMismatch(
             f"`{post}` of an earlier version was not run yet; when no replica older than that "
             "version runs any more, use `sluicegate migrate --phase post` of that version"
         )
-
-
-def _applied(connection: Connection) -> str | None:
-    options: dict[str, Any] = {"version_table": VERSIONS}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
-
-
-def _chain(steps: Path) -> list[str]:
-    """Return the names of all steps, in order."""
-    scripts = ScriptDirectory(steps, version_locations=[steps])
-    return [script.revision for script in scripts.walk_revisions()][::-1]
-
-
-def _newest_pre(chain: Sequence[str]) -> str:
-    return next(step for step in reversed(chain) if _is_pre(step))
-
-
-def _is_pre(step: str) -> bool:
-    return step.endswith("_pre")
-
-
-def _number(step: str) -> int:
-    return int(step.partition("_")[0])
 
 
 def _told(scripts: ScriptDirectory, step: str) -> str:

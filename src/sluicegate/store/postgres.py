@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Text, any_, func, literal, select
 from sqlalchemy.dialects import postgresql
 
 from sluicegate.store.listener import listen_to_postgres
-from sluicegate.store.migrate import check_schema
+from sluicegate.store.schema import check_schema
 from sluicegate.store.tables import ALL_NAMES, LOCKS, SWEEPING
 
 if TYPE_CHECKING:

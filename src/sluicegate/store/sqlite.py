@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sluicegate.errors import StoreAway
 from sluicegate.store.away import why_away
 from sluicegate.store.contract import SchemaMismatch
-from sluicegate.store.migrate import check_schema, migrate
+from sluicegate.store.schema import check_schema
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
@@ -49,6 +49,8 @@ class Sqlite:
             await _check(transactions)
 
     async def _migrate(self) -> None:
+        from sluicegate.store.migrate import migrate  # noqa: PLC0415 - Alembic: rarely of use
+
         try:
             await migrate(self._settings)
         except Exception as error:

@@ -15,7 +15,7 @@ from sluicegate.errors import ConfigError
 from sluicegate.store.address import parse_address
 from sluicegate.store.contract import AHEAD_S, SchemaMismatch
 from sluicegate.store.engine import open_engine
-from sluicegate.store.migrate import check_schema
+from sluicegate.store.schema import check_schema
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
