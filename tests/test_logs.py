@@ -6,15 +6,13 @@ import io
 import json
 import logging
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
-from sluicegate.logs import LogWriter, absent, configure_logging
+from sluicegate.logs import LogWriter, configure_logging
 from sluicegate.metrics import Metrics
 
 LINE = b"x" * 99 + b"\n"
@@ -193,20 +191,3 @@ def test_the_standard_librarys_loggers_join_in_from_warnings_on() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(KeyError):
         configure_logging("loud", io.StringIO())
-
-
-def test_a_module_is_absent_in_the_block_only_and_never_one_that_is_there() -> None:
-    with absent("this"), pytest.raises(ModuleNotFoundError):
-        __import__("this")
-    assert "this" not in sys.modules
-    with absent("json"):
-        assert __import__("json") is json
-
-
-@pytest.mark.parametrize(
-    "module", ["cli.run", "process.loader", "process.worker", "process.management"]
-)
-def test_a_process_imports_nothing_that_it_has_no_use_for(module: str) -> None:
-    told = f"import sys, sluicegate.{module}; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True).stdout
-    assert not {b"rich", b"pygments", b"cryptography.x509", b"sqlite3"} & {*modules.split()}

@@ -12,31 +12,14 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from sluicegate.absent import absent
+
 if TYPE_CHECKING:
     from sluicegate.metrics import Metrics
-
-
-@contextmanager
-def absent(module: str) -> Iterator[None]:
-    """Let who is imported in the block find `module` missing, unless it has been imported before.
-
-    `None` in `sys.modules` is how the import system is told so.
-    """
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
 
 with absent("rich"):  # colours for a console: a third of what a process imports, and 5 MB of it
     import structlog

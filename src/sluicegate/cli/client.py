@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from sluicegate import __version__
+from sluicegate.absent import absent
 from sluicegate.cli.exits import CommandFailed, Exit, Refusal
 from sluicegate.cli.table import plain
+
+with absent("click"):  # a command line of its own, with colours: a fifth of what ours takes
+    import httpx
 
 DEFAULT_URL: Final = "http://127.0.0.1:9090"
 """`management.listen` unless told otherwise."""

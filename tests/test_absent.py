@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from sluicegate.absent import absent
+
+
+def test_a_module_is_absent_in_the_block_only_and_never_one_that_is_there() -> None:
+    with absent("this"), pytest.raises(ModuleNotFoundError):
+        __import__("this")
+    assert "this" not in sys.modules
+    with absent("pytest"):
+        assert __import__("pytest") is pytest
+
+
+@pytest.mark.parametrize(
+    "module", ["cli.run", "cli.client", "process.loader", "process.worker", "process.management"]
+)
+def test_a_process_imports_nothing_that_it_has_no_use_for(module: str) -> None:
+    told = f"import sys, sluicegate.{module}; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True).stdout
+    idle = {b"rich", b"pygments", b"cryptography.x509", b"sqlite3", b"httpx._main"}
+    assert not idle & {*modules.split()}
