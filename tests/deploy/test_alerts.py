@@ -15,6 +15,7 @@ from support.promtool import (
     TESTS,
     Rule,
     checked,
+    evaluated,
     parsed,
     rules,
     run_tests,
@@ -46,8 +47,13 @@ def test_promtool_finds_no_fault_in_the_rules() -> None:
 
 
 @pytest.mark.parametrize("file", sorted(TESTS.glob("*.yml")), ids=lambda file: file.stem)
-def test_rules_do_what_their_tests_say(file: Path) -> None:
-    assert "SUCCESS" in run_tests(file)
+def test_rules_do_what_their_tests_say(file: Path, tmp_path: Path) -> None:
+    assert "SUCCESS" in run_tests(file, tmp_path)
+
+
+def test_no_rule_fails_on_what_others_are_tested_with(tmp_path: Path) -> None:
+    """One that matches two series with one another cannot be evaluated."""
+    assert "SUCCESS" in evaluated(scenes(), tmp_path)
 
 
 def test_a_query_that_is_none_is_found(tmp_path: Path) -> None:

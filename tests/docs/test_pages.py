@@ -65,7 +65,7 @@ def test_a_configuration_in_a_page_has_no_faults(
     for name in re.findall(r"\$\{file:([^}/][^}]*)\}", block.text):
         (file.parent / name).parent.mkdir(parents=True, exist_ok=True)
         (file.parent / name).write_text(secret_of(name))
-    write_certificates(yaml.safe_load(block.text), tmp_path)
+    write_certificates(yaml.safe_load(block.text), tmp_path, Authority(tmp_path))
     file.write_text(block.text)
     try:
         assert accept(file).resources.items
@@ -79,14 +79,13 @@ def secret_of(name: str) -> str:
     return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
 
 
-def write_certificates(held: object, folder: Path) -> None:
+def write_certificates(held: object, folder: Path, authority: Authority) -> None:
     """Make the PEM files that a configuration names, each with its key."""
     inner = held.values() if isinstance(held, dict) else held if isinstance(held, list) else ()
     for value in inner:
-        write_certificates(value, folder)
+        write_certificates(value, folder, authority)
     if not isinstance(held, dict):
         return
-    authority = Authority(folder)
     for field in ("ca", "client_ca"):
         if isinstance(held.get(field), str):
             place(authority.ca, folder / held[field])

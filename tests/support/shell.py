@@ -32,13 +32,17 @@ DATABASE = re.compile(r"docker (run|kill|start) .*", re.DOTALL)
 STAND_INS = ("helm", "kubectl", "docker", "kind")
 """Programs in whose place support/stand_ins.py is: they would need a cluster or an engine."""
 QUICKSTART = "examples/quickstart.yml"
+AT_TERMINAL = "SLUICEGATE_GATEWAY_DRAIN_GRACE=0"
+"""What Ctrl-C means there. Nothing in a page's shell is one."""
 MAKE_RUN = re.compile(r"(?P<before>.*?)make run(?: ARGS=(?P<file>\S+))?", re.DOTALL)
 VENDORS = re.compile(r"\{kind: (openai|anthropic|gemini), (?!url:)")
 VENDOR_PATHS = {"openai": "/v1", "anthropic": "", "gemini": ""}
 ENOUGH_S = 80
 """For any one command."""
-QUIET_S = 0.5
-"""Five times what the gateway keeps lines of its access log for."""
+LOOK_S = 0.01
+QUIET_LOOKS = 50
+"""Together five times what the gateway keeps lines of its access log for. They are counted, so that
+a machine that stands still is not taken for a log that does."""
 
 
 class Shell:
@@ -128,12 +132,13 @@ class Shell:
                 self.run('kill -INT "$quickstart"; wait "$quickstart"')
             self._quickstarted = True
             file = made["file"] or QUICKSTART
-            command = f"{made['before']}sluicegate quickstart {file} > quickstart.log 2>&1 &"
+            started = f"{AT_TERMINAL} sluicegate quickstart {file}"
+            command = f"{made['before']}{started} > quickstart.log 2>&1 &"
         if command.startswith("pip install "):
             self._install(command.split()[-2])
             return ""
         if re.search(r"\baccess\.log$", command):
-            eventually(self._logged, "the access log is written", within_s=ENOUGH_S)
+            self._wait_for_the_log()
         assert self._bash.stdin is not None
         self._bash.stdin.write(f"{command}\nprintf '\\n%s%s\\n' '=== done ' $?\n".encode())
         self._bash.stdin.flush()
@@ -224,12 +229,18 @@ class Shell:
         for module in self.folder.glob("*.py"):
             self.write(f"{target}/{module.name}", module.read_text())
 
-    def _logged(self) -> bool:
-        """Whether the log has stood still for a moment: it is written beside the requests."""
+    def _wait_for_the_log(self) -> None:
+        """Wait until the log has stood still for a moment: it is written beside the requests."""
         log = self.folder / "access.log"
-        before = log.stat().st_size
-        time.sleep(QUIET_S)
-        return 0 < before == log.stat().st_size
+        sizes: list[int] = []
+
+        def quiet() -> bool:
+            sizes.append(log.stat().st_size)
+            last = sizes[-QUIET_LOOKS:]
+            return len(last) == QUIET_LOOKS and 0 < last[0] == last[-1]
+
+        what = "the access log is written"
+        eventually(quiet, what, within_s=ENOUGH_S, every_s=LOOK_S)
 
     def _ports_of(self, written: str) -> str:
         if written not in self._ports:
