@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from litestar.testing import create_test_client
+
 from sluicegate.admin.controllers import controllers
-from sluicegate.admin.openapi import METHODS
+from sluicegate.admin.openapi import METHODS, SchemaPages, query_parameters
 from support.admin_frame import frame
 
 
@@ -52,6 +54,34 @@ def test_every_post_takes_an_idempotency_key_once(tmp_path: Path) -> None:
     for method, operation in operations(schema(tmp_path)):
         names = [parameter["name"] for parameter in operation.get("parameters", ())]
         assert names.count("Idempotency-Key") == (method == "post")
+
+
+def test_the_parameters_that_the_door_lets_in_are_those_of_the_schema(tmp_path: Path) -> None:
+    async def routes() -> Any:
+        async with frame(tmp_path, controllers()) as api:
+            return api.api.litestar.routes
+
+    known = query_parameters(asyncio.run(routes()))
+    for path, item in schema(tmp_path)["paths"].items():
+        for method in METHODS & item.keys():
+            parameters = item[method].get("parameters", ())
+            names = {each["name"] for each in parameters if each["in"] == "query"}
+            assert known[path, method.upper()] == names, (method, path)
+
+
+def test_the_schema_is_drawn_once_and_not_before_somebody_asks() -> None:
+    drawn = []
+
+    def draw() -> dict[str, Any]:
+        drawn.append(1)
+        return {"info": {"title": "T", "version": "1"}, "paths": {}, "components": {"schemas": {}}}
+
+    schema, docs = SchemaPages(draw).handlers()
+    assert not drawn
+    with create_test_client([schema, docs]) as client:
+        for path in ("/admin/openapi.json", "/admin/docs", "/admin/openapi.json"):
+            assert client.get(path).status_code == 200
+    assert len(drawn) == 1
 
 
 def test_bounds_of_parameters_are_in_the_schema(tmp_path: Path) -> None:

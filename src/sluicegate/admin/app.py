@@ -10,8 +10,9 @@ browser has no way to send one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -20,7 +21,7 @@ from sluicegate.admin.audit import Audit
 from sluicegate.admin.docs_page import content_security_policy
 from sluicegate.admin.door import Door
 from sluicegate.admin.idempotency import Idempotency
-from sluicegate.admin.identity import provide_who
+from sluicegate.admin.identity import BEHIND, PROVIDED, Behind
 from sluicegate.admin.openapi import SchemaPages, described, openapi_config, query_parameters
 from sluicegate.admin.problems import answer
 from sluicegate.admin.replicas import Replicas
@@ -68,10 +69,10 @@ class Frame(NamedTuple):
 class Api:
     """The application; each answer says that it is neither to be kept nor to be framed."""
 
-    def __init__(self, app: Litestar, sign_in: SignIn) -> None:
+    def __init__(self, app: Litestar, behind: Behind) -> None:
         """Answer by `app`."""
         self.litestar = app
-        self._sign_in = sign_in
+        self._behind = behind
         self._fixed = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", content_security_policy().encode()),
@@ -81,7 +82,7 @@ class Api:
 
     def forget(self, tokens: Iterable[str]) -> None:
         """Look again for tokens that have changed."""
-        self._sign_in.tokens.forget(tokens)
+        self._behind.sign_in.tokens.forget(tokens)
 
     async def __call__(self, scope: Message, receive: AnyReceive, send: AnySend) -> None:
         """Answer one request (ASGI)."""
@@ -91,21 +92,28 @@ class Api:
                 message["headers"] = [*message.get("headers", ()), *self._fixed]
             await send(message)
 
-        await self.litestar(
-            cast("Scope", scope), cast("Receive", receive), cast("Send", with_headers)
-        )
+        request = cast("Scope", {**scope, BEHIND: self._behind})
+        await self.litestar(request, cast("Receive", receive), cast("Send", with_headers))
 
 
 def build(control: Control, controllers: Sequence[ControllerRouterHandler], frame: Frame) -> Api:
     """Return the application, with `controllers` below `/admin/v1` beside those of this package."""
     sign_in = SignIn(control, frame.clock, frame.metrics, frame.token_file, plain=frame.plain)
-    pages = SchemaPages()
+    return Api(_application(tuple(controllers)), Behind(control, frame.clock, sign_in, set()))
+
+
+@functools.cache
+def _application(controllers: tuple[ControllerRouterHandler, ...]) -> Litestar:
+    """Return what is the same whatever is behind it: requests bring that along."""
+    pages = SchemaPages(lambda: described(app.openapi_schema.to_schema()))
     known: dict[tuple[str, str], frozenset[str]] = {}
     router = Router(
         ROOT,
         route_handlers=[WhoAmI, TokenPages, Audit, Replicas, *controllers],
-        dependencies=_dependencies(control, frame),
-        middleware=_middleware(control, sign_in, known),
+        dependencies={
+            name: Provide(provide, sync_to_thread=False) for name, provide in PROVIDED.items()
+        },
+        middleware=_middleware(known),
     )
     app = Litestar(
         [router, *pages.handlers()],
@@ -116,31 +124,17 @@ def build(control: Control, controllers: Sequence[ControllerRouterHandler], fram
         logging_config=None,
         debug=False,
     )
-    schema = described(app.openapi_schema.to_schema())
-    known |= query_parameters(schema)
-    pages.draw(schema)
-    return Api(app, sign_in)
+    known |= query_parameters(app.routes)
+    return app
 
 
-def _dependencies(control: Control, frame: Frame) -> dict[str, Any]:
-    return {
-        "who": Provide(provide_who, sync_to_thread=False),
-        "control": Provide(lambda: control, sync_to_thread=False),
-        "clock": Provide(lambda: frame.clock, sync_to_thread=False),
-    }
-
-
-def _middleware(control: Control, sign_in: SignIn, known: Known) -> list[Middleware]:
+def _middleware(known: Known) -> list[Middleware]:
     """Return what stands before every handler, outermost first.
 
     As functions: Litestar copies deeply whatever else it is given, once per handler.
     """
-    under_way: set[tuple[str, str]] = set()
 
     def door(app: ASGIApp) -> ASGIApp:
-        return Door(app, sign_in, known)
+        return Door(app, known)
 
-    def idempotency(app: ASGIApp) -> ASGIApp:
-        return Idempotency(app, control, under_way)
-
-    return [door, idempotency]
+    return [door, Idempotency]

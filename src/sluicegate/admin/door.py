@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 
+from sluicegate.admin.identity import behind
 from sluicegate.admin.problems import Invalid, refusal_for
 from sluicegate.admin.segments import restored
 from sluicegate.errors import UNSUPPORTED_MEDIA, Fault, Refused
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from sluicegate.admin.identity import Who
-    from sluicegate.admin.sign_in import SignIn
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON: Final = frozenset({"application/json", "application/merge-patch+json"})
@@ -36,10 +36,9 @@ Known = Mapping[tuple[str, str], frozenset[str]]
 class Door:
     """Lets callers in."""
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn, known: Known) -> None:
+    def __init__(self, app: ASGIApp, known: Known) -> None:
         """Stand before `app`; `known` are the query parameters of each operation."""
         self._app = app
-        self._sign_in = sign_in
         self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +53,7 @@ class Door:
             await send(message)
 
         try:
-            who = await self._sign_in.who(
+            who = await behind(request).sign_in.who(
                 _field(request, b"authorization"), address, request["scheme"]
             )
             request["user"] = who

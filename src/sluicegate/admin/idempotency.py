@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 import structlog
 
+from sluicegate.admin.identity import behind
 from sluicegate.errors import BAD_CONTENT, CONFLICT, INVALID, Refused, StoreAway
 from sluicegate.store.contract import Answer
 
@@ -42,11 +43,9 @@ REPLAYED: Final = (b"idempotent-replayed", b"true")
 class Idempotency:
     """An ASGI middleware behind the door: it knows who is asking."""
 
-    def __init__(self, app: ASGIApp, control: Control, under_way: set[tuple[str, str]]) -> None:
-        """Stand before `app`; `under_way` is shared by the handlers of all paths."""
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
         self._app = app
-        self._control = control
-        self._under_way = under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, answer it from the store, or raise Refused."""
@@ -57,36 +56,37 @@ class Idempotency:
             return
         who: Who = request["user"]
         place = (who.name, key)
-        if place in self._under_way:
+        under_way = behind(request).under_way
+        if place in under_way:
             raise Refused(CONFLICT, "a request with this Idempotency-Key is under way")
-        self._under_way.add(place)
+        under_way.add(place)
         try:
             body = await _read(receive)
             asked = _hash(request, body)
-            kept = await self._control.store.remembered(*place)
+            kept = await behind(request).control.store.remembered(*place)
             if kept is not None:
                 await _replay(kept, asked, send)
                 return
             answer = _Answer()
             await self._app(scope, _again(body), answer.take)
             if answer.status in DONE:
-                await self._keep(place, asked, answer)
+                await _keep(behind(request).control, place, asked, answer)
             for message in answer.messages:
                 await send(message)
         finally:
-            self._under_way.discard(place)
+            under_way.discard(place)
 
-    async def _keep(self, place: tuple[str, str], asked: str, answer: _Answer) -> None:
-        """Keep an answer; where that fails the caller gets it all the same."""
-        body = without_secrets(answer.body())
-        if body is None:
-            return
-        try:
-            await self._control.store.remember(
-                *place, Answer(asked, answer.status, answer.headers(), body)
-            )
-        except StoreAway:
-            structlog.get_logger().warning("an answer was not kept", actor=place[0])
+
+async def _keep(control: Control, place: tuple[str, str], asked: str, answer: _Answer) -> None:
+    """Keep an answer; where that fails the caller gets it all the same."""
+    body = without_secrets(answer.body())
+    if body is None:
+        return
+    try:
+        kept = Answer(asked, answer.status, answer.headers(), body)
+        await control.store.remember(*place, kept)
+    except StoreAway:
+        structlog.get_logger().warning("an answer was not kept", actor=place[0])
 
 
 class _Answer:

@@ -5,7 +5,8 @@ A handler takes it as the dependency `who: Caller` and asks `require(who, "write
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from litestar import Request  # noqa: TC002 - read by Litestar, as part of a signature
 from litestar.di import NamedDependency
@@ -16,6 +17,12 @@ from sluicegate.admin.roles import Role, Verb, allows
 from sluicegate.clock import Clock
 from sluicegate.errors import FORBIDDEN, Refused
 from sluicegate.store.contract import Author
+
+if TYPE_CHECKING:
+    from sluicegate.admin.sign_in import SignIn
+
+BEHIND: Final = "sluicegate.behind"
+"""Where a request's scope has what it is answered with."""
 
 
 class Who(NamedTuple):
@@ -44,6 +51,15 @@ class Who(NamedTuple):
         return None if self.team is None else [self.team]
 
 
+class Behind(NamedTuple):
+    """What requests are answered with; `under_way` are those with an `Idempotency-Key`."""
+
+    control: Control
+    clock: Clock
+    sign_in: SignIn
+    under_way: set[tuple[str, str]]
+
+
 Caller = NamedDependency[SkipValidation[Who]]
 """The dependency `who`."""
 Controlled = NamedDependency[SkipValidation[Control]]
@@ -65,7 +81,31 @@ def require(who: Who, verb: Verb, kind: str) -> None:
     raise Refused(FORBIDDEN, f"a token {whose} may not {verb} this: {kind}")
 
 
+def behind(scope: Mapping[str, Any]) -> Behind:
+    """Return what a request is answered with."""
+    found: Behind = scope[BEHIND]
+    return found
+
+
 def provide_who(request: Request[Any, Any, Any]) -> Who:
     """Return the caller, whom the middleware has let in (the dependency `who`)."""
     who: Who = request.scope["user"]
     return who
+
+
+def provide_control(request: Request[Any, Any, Any]) -> Control:
+    """Return the control (the dependency `control`)."""
+    return behind(request.scope).control
+
+
+def provide_clock(request: Request[Any, Any, Any]) -> Clock:
+    """Return the clock (the dependency `clock`)."""
+    return behind(request.scope).clock
+
+
+PROVIDED: Final[Mapping[str, Callable[..., Any]]] = {
+    "who": provide_who,
+    "control": provide_control,
+    "clock": provide_clock,
+}
+"""Dependencies of handlers, by name."""

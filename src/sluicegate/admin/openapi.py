@@ -7,6 +7,7 @@ shut, and ours take their place.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,12 +15,15 @@ from litestar import MediaType, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.routes import HTTPRoute
 
 from sluicegate import __version__
 from sluicegate.admin.docs_page import page
 from sluicegate.admin.problems import MEDIA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
     from litestar.types import ControllerRouterHandler
@@ -81,42 +85,44 @@ def openapi_config() -> OpenAPIConfig:
 
 
 class SchemaPages:
-    """The schema and the page; both are drawn once, since that takes 50 ms of the loop."""
+    """The schema and the page; drawn once, when somebody asks: it takes a third of a second."""
 
-    def __init__(self) -> None:
-        """Show nothing before `draw`."""
-        self._json = b""
-        self._html = ""
+    def __init__(self, draw: Callable[[], dict[str, Any]]) -> None:
+        """Show what `draw` returns, a whole schema."""
+        self._draw = draw
+        self._drawn: tuple[bytes, str] | None = None
+        self._one_at_a_time = threading.Lock()
 
-    def draw(self, schema: dict[str, Any]) -> None:
-        """Take a whole schema."""
-        self._json = msgspec.json.encode(schema)
-        self._html = page(schema)
+    def _shown(self) -> tuple[bytes, str]:
+        with self._one_at_a_time:
+            if self._drawn is None:
+                schema = self._draw()
+                self._drawn = msgspec.json.encode(schema), page(schema)
+            return self._drawn
 
     def handlers(self) -> list[ControllerRouterHandler]:
-        """Return what answers with them."""
+        """Return what answers with them, in a thread: the loop goes on while they are drawn."""
 
-        @get("/admin/openapi.json", include_in_schema=False, sync_to_thread=False)
+        @get("/admin/openapi.json", include_in_schema=False, sync_to_thread=True)
         def schema() -> Response[bytes]:
-            return Response(self._json, media_type=MediaType.JSON)
+            return Response(self._shown()[0], media_type=MediaType.JSON)
 
-        @get("/admin/docs", include_in_schema=False, sync_to_thread=False)
+        @get("/admin/docs", include_in_schema=False, sync_to_thread=True)
         def docs() -> Response[str]:
-            return Response(self._html, media_type=MediaType.HTML)
+            return Response(self._shown()[1], media_type=MediaType.HTML)
 
         return [schema, docs]
 
 
-def query_parameters(schema: dict[str, Any]) -> dict[tuple[str, str], frozenset[str]]:
-    """Return the names of query parameters by (path, method)."""
+def query_parameters(routes: Iterable[object]) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the names of query parameters by (path, method), as they are in the schema, too."""
     return {
-        (path, method.upper()): frozenset(
-            parameter["name"]
-            for parameter in item[method].get("parameters", ())
-            if parameter["in"] == "query"
+        (route.path_format, method): frozenset(
+            parameter.field_alias for parameter in asked.expected_query_params
         )
-        for path, item in schema["paths"].items()
-        for method in METHODS & item.keys()
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for method, (_, asked) in route.route_handler_map.items()
     }
 
 
