@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def check(*arguments: object) -> Result:
-    return CliRunner().invoke(application(), ["check", *map(str, arguments)])
+    return CliRunner().invoke(application("check"), ["check", *map(str, arguments)])
 
 
 def test_every_fault_is_printed_with_file_line_and_path(file: Path) -> None:

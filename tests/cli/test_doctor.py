@@ -21,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def doctor(*arguments: object) -> Result:
-    return CliRunner().invoke(application(), ["doctor", *map(str, arguments)])
+    return CliRunner().invoke(application("doctor"), ["doctor", *map(str, arguments)])
 
 
 def test_what_is_well_is_said_and_nothing_is_made(file: Path) -> None:

@@ -15,7 +15,7 @@ PEPPER = "p" * 32
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(application(), ["key", "offline", *arguments])
+    result = CliRunner().invoke(application("key"), ["key", "offline", *arguments])
     return result.exit_code, result.output
 
 

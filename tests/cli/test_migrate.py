@@ -26,7 +26,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def migrate(*arguments: object) -> Result:
-    return CliRunner().invoke(application(), ["migrate", *map(str, arguments)])
+    return CliRunner().invoke(application("migrate"), ["migrate", *map(str, arguments)])
 
 
 def postgresql(file: Path, url: str, *lines: str) -> None:

@@ -26,7 +26,9 @@ def test_no_page_is_left_over() -> None:
 
 
 def test_the_command_writes_every_page(tmp_path: Path) -> None:
-    result = CliRunner().invoke(application(), ["reference", "--out", str(tmp_path / "ref")])
+    result = CliRunner().invoke(
+        application("reference"), ["reference", "--out", str(tmp_path / "ref")]
+    )
     assert result.exit_code == 0
     assert {path.name: path.read_text() for path in (tmp_path / "ref").iterdir()} == PAGES
 

@@ -30,7 +30,7 @@ def outcome(
         return result
 
     monkeypatch.setattr(run_command, "serve", serve)
-    found = CliRunner().invoke(application(), ["run", *arguments], env=environ)
+    found = CliRunner().invoke(application("run"), ["run", *arguments], env=environ)
     return found.exit_code, found.stderr, files
 
 

@@ -34,7 +34,7 @@ def _list(value: object) -> bool:
 
 
 def test_the_command_prints_the_schema_as_json() -> None:
-    result = CliRunner().invoke(application(), ["schema"])
+    result = CliRunner().invoke(application("schema"), ["schema"])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["$schema"].startswith("https://json-schema.org/")
     assert json.loads(render(PolicyCatalog(()))) == json.loads(result.stdout)

@@ -40,16 +40,16 @@ class Administered:
         self.token_file = token_file
         self.asking = asking
         self._thread = thread
-        self._application = application()
 
     def run(self, *arguments: object, stdin: str | bytes | None = None) -> Result:
-        """Run a command in this process."""
+        """Run a command in this process; as the program does, without building all others."""
         environ = {
             "SLUICEGATE_ADMIN_URL": self.url,
             "SLUICEGATE_ADMIN_TOKEN_FILE": str(self.token_file),
             "SLUICEGATE_ADMIN_TOKEN": None,
         }
-        return CliRunner().invoke(self._application, list(map(str, arguments)), stdin, environ)
+        words = list(map(str, arguments))
+        return CliRunner().invoke(application(words[0]), words, stdin, environ)
 
     def lines(self, *arguments: object) -> list[str]:
         """Run a command that succeeds; return the lines of its result."""

@@ -33,7 +33,10 @@ def families(folder: Path | None = None) -> list[Family]:
 
 
 def _families_of(path: Path) -> Iterator[Family]:
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    text = path.read_text()
+    if PREFIX not in text:
+        return  # most sources declare none, and to parse one takes far longer than to look
+    for node in ast.walk(ast.parse(text, str(path))):
         if not isinstance(node, ast.Call):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else None
