@@ -14,6 +14,7 @@ from sluicegate.llm.providers import find
 from sluicegate.metrics import Metrics
 from sluicegate.model.provider import Provider
 from sluicegate.model.units import convert
+from sluicegate.upstream.contexts import ClientContexts
 from sluicegate.upstream.provider_link import ProviderLink
 from support.services import surroundings
 
@@ -31,6 +32,8 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
 }
 """What a provider of each kind cannot do without, beside `key`."""
 KEY = "key-of-the-gateway"
+CONTEXTS = ClientContexts()
+"""Of every link: to load the system's authorities for each would take most of a test's time."""
 
 
 def settings(kind: str, **others: Any) -> Provider:
@@ -40,7 +43,7 @@ def settings(kind: str, **others: Any) -> Provider:
 
 def link(kind: str, clock: Clock | None = None, **others: Any) -> ProviderLink:
     """Build the provider `p`."""
-    shared = surroundings(clock, metrics=Metrics())
+    shared = surroundings(clock, metrics=Metrics(), contexts=CONTEXTS)
     return ProviderLink("p", settings(kind, **others), shared, shared.metrics)
 
 
