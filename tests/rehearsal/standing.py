@@ -17,6 +17,10 @@ from rehearsal.objects import Manifest
 
 PROGRAM = Path(__file__).with_name("answering.py")
 LABELS = {"app": "echo"}
+OFTEN = {"periodSeconds": 0.1, "timeoutSeconds": 20}
+"""For a probe: nobody waits longer than the program takes, and a busy machine fails none."""
+AT_ONCE: Manifest = {"lifecycle": {}}
+"""For a container that nobody asks while it ends."""
 TABLE = {
     "echo": Image(
         command=("python3", str(PROGRAM), "8080"),
@@ -43,7 +47,7 @@ def container(**more: Any) -> Manifest:
         "name": "echo",
         "image": "echo:1",
         "ports": [{"name": "http", "containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, **OFTEN},
         "resources": {"requests": {"cpu": "100m", "memory": "32Mi"}},
         **more,
     }

@@ -12,6 +12,7 @@ from rehearsal.eviction import Forbidden
 from rehearsal.objects import Manifest
 from rehearsal.scheduling import Node
 from rehearsal.standing import (
+    AT_ONCE,
     LABELS,
     Callers,
     ask,
@@ -84,8 +85,10 @@ def test_a_killed_pod_is_replaced_and_costs_no_request_that_can_be_sent_again(
 def test_nodes_are_drained_within_the_budget(tmp_path: Path) -> None:
     async def work() -> None:
         nodes = [Node("node-1", "zone-a"), Node("node-2", "zone-b")]
+        manifest = workload()
+        manifest["spec"]["template"] = pod(container(**AT_ONCE))
         async with cluster(tmp_path, nodes=nodes) as at:
-            await at.install([workload(), service(), BUDGET])
+            await at.install([manifest, service(), BUDGET])
             await at.settled()
             full = max(nodes, key=lambda n: sum(p.node == n.name for p in at.pods.held.values()))
             installed = len(at.timeline)
@@ -105,7 +108,7 @@ def test_members_of_a_stateful_set_keep_names_addresses_of_names_and_claims(tmp_
     claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
     manifest["spec"]["volumeClaimTemplates"] = [claim]
     mount = {"name": "data", "mountPath": "/data"}
-    manifest["spec"]["template"] = pod(container(volumeMounts=[mount]))
+    manifest["spec"]["template"] = pod(container(volumeMounts=[mount], **AT_ONCE))
 
     async def work() -> None:
         async with cluster(tmp_path) as at:

@@ -12,7 +12,16 @@ from rehearsal.cluster import Cluster
 from rehearsal.ingress import Backend, Site, site, virtual_hosts
 from rehearsal.ingress import Path as SitePath
 from rehearsal.objects import Manifest, Objects
-from rehearsal.standing import ask, cluster, container, ingress, pod, service, workload
+from rehearsal.standing import (
+    OFTEN,
+    ask,
+    cluster,
+    container,
+    ingress,
+    pod,
+    service,
+    workload,
+)
 from support.certificates import Authority, Pair
 from support.loops import run
 
@@ -37,7 +46,7 @@ def speaking_tls() -> Manifest:
     manifest = workload(replicas=1)
     mount = {"name": "pair", "mountPath": "/pair"}
     environ = [{"name": "CERTIFICATE", "value": "/pair"}]
-    probe = {"httpGet": {"path": "/ready", "port": "http", "scheme": "HTTPS"}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/ready", "port": "http", "scheme": "HTTPS"}, **OFTEN}
     one = container(env=environ, volumeMounts=[mount], readinessProbe=probe)
     manifest["spec"]["template"] = pod(
         one, volumes=[{"name": "pair", "secret": {"secretName": "inner"}}]
