@@ -157,7 +157,8 @@ class Container:
         """Kill it where it still runs, and wait until nothing of it does."""
         self.kill()
         if self._process is not None:
-            await self.wait()
+            await self._process.gone()
+            self.pid = 0
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def execute(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
@@ -180,7 +181,7 @@ class Container:
                     status = await process.wait()
             finally:
                 process.kill()
-                await process.wait()
+                await process.gone()
                 self._executed_cpu_s += process.cpu_s
             file.seek(0)
             return status, file.read().decode(errors="replace")

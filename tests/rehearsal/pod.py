@@ -61,6 +61,7 @@ class Pod:
         self._told = on_change
         self._on_gone = on_gone
         self._task: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._turned: dict[str, tuple[bool, str]] = {}
         facts = Facts(manifest, self.node, self.address, self._node.address)
@@ -217,12 +218,18 @@ class Pod:
                 return
 
     async def _leave(self) -> None:
-        """Take away what is left of it, once."""
+        """Take away what is left of it: once, and to the end, whoever of those that wait is left.
+
+        A second cancellation of its task would break off what the first one makes it take away.
+        """
+        if self._leaving is None:
+            self._leaving = asyncio.ensure_future(self._take_away())
+        await asyncio.shield(self._leaving)
+
+    async def _take_away(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self.gone:
-            return
         self.gone = True
         await self.station.detach()
         await asyncio.to_thread(self._volumes.remove)

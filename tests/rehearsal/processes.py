@@ -74,6 +74,20 @@ class Process:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    async def gone(self) -> None:
+        """Wait for its end even while cancelled, however often: for what was killed only.
+
+        Left before that, the loop might close first, and nobody would ever reap it.
+        """
+        cancelled = False
+        while self.returncode is None:
+            try:
+                await self._ended.wait()
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+
     def _reap(self) -> None:
         self._loop.remove_reader(self._handle)
         os.close(self._handle)

@@ -18,6 +18,7 @@ import pytest
 from rehearsal.container import Container, Mount, Program
 from rehearsal.images import SEARCH
 from rehearsal.network import Network
+from rehearsal.processes import Process
 from support.loops import run
 from support.ports import eventually
 
@@ -143,6 +144,33 @@ def test_a_command_is_executed_in_the_container_and_stopped_when_late(tmp_path: 
                 await container.execute(["sleep", "599"], within_s=0.2)
             assert (await container.execute(["pgrep", "-f", "sleep 599"], within_s=10))[0] == 1
         assert (await container.execute(["true"], within_s=10))[0] == 137
+
+    run(work())
+
+
+def test_a_command_that_is_given_up_twice_is_reaped_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe is given up when it is late, and once more when its pod ends meanwhile."""
+
+    async def work() -> None:
+        async with started(tmp_path, program("sleep", "600")) as container:
+            begun: list[Process] = []
+
+            def process(*args: Any, **options: Any) -> Process:
+                begun.append(Process(*args, **options))
+                return begun[-1]
+
+            monkeypatch.setattr("rehearsal.container.Process", process)
+            executing = asyncio.ensure_future(container.execute(["sleep", "599"], within_s=60))
+            while not begun:  # noqa: ASYNC110 - it begins one step later
+                await asyncio.sleep(0)
+            for _ in range(3):
+                executing.cancel()
+                await asyncio.sleep(0)
+            await asyncio.gather(executing, return_exceptions=True)
+            assert executing.cancelled()
+            assert begun[0].returncode == -signal.SIGKILL
 
     run(work())
 

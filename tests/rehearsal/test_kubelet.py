@@ -232,6 +232,30 @@ def test_a_pod_that_does_not_end_in_its_grace_is_killed(tmp_path: Path) -> None:
     run(work())
 
 
+def test_a_pod_is_gone_to_the_last_process_where_its_end_is_given_up(tmp_path: Path) -> None:
+    """A cluster that closes gives up what ends, and kills what is left."""
+
+    async def work() -> None:
+        async with a_node(tmp_path) as node:
+            for wait_s in (0.0, 0.001, 0.002, 0.005, 0.01, 0.02):
+                pod = await node.pod(DEAF)
+                await pod.until(says(pod, "up"))
+                process = pod._keepers[0].container._process  # type: ignore[union-attr]
+                deleting = asyncio.ensure_future(pod.delete(0))
+                await asyncio.sleep(wait_s)  # anywhere within its end
+                deleting.cancel()
+                killing = asyncio.ensure_future(pod.kill())
+                await asyncio.sleep(0)
+                await pod.kill()
+                assert pod.gone
+                assert process is not None
+                assert process.returncode == 137
+                await asyncio.gather(deleting, killing, return_exceptions=True)
+            assert node.kubelet.pods == {}
+
+    run(work())
+
+
 @pytest.mark.parametrize("end", [Pod.kill, lambda pod: pod.delete(0)], ids=["kill", "delete"])
 def test_a_pod_can_be_ended_at_any_moment_of_its_start(
     tmp_path: Path, end: Callable[[Pod], Awaitable[None]]
