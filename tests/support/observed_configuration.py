@@ -121,7 +121,9 @@ def _places(at: Around) -> dict[str, Any]:
                 {"exact": {"ttl": "2s", "shared": True}}, {"single_flight": {"shared": True}},
             ]},
             "drill": {"match": {"path": "/drill"}, "service": "shop", "policies": [
-                {"fault": {"abort": {"status": 500, "share": 50}}},
+                {"fault": {"abort": {"status": 500, "share": 100}}},
+            ]},
+            "copied": {"match": {"path": "/copied"}, "service": "shop", "policies": [
                 {"mirror": {"service": "search"}},
                 {"json": {"response": {"set": {"b": 2}}}},
             ]},

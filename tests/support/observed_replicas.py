@@ -136,8 +136,8 @@ class Observed:
         """Ask every replica for a little of everything."""
         asked: list[Future[Any]] = []
         for replica in self.replicas:
-            everyday = ("/shop/a", "/strict", "/kept/a", "/drill", "/nowhere", "/gone")
-            asked += [self._later(replica, path) for path in everyday]
+            everyday = ("shop/a", "strict", "kept/a", "drill", "copied", "nowhere", "gone")
+            asked += [self._later(replica, f"/{path}") for path in everyday]
             asked += [self._later(replica, f"/narrow/slow{n}") for n in range(4)]
             asked += [self._later(replica, "/search/slow"), self._later(replica, "/search/a")]
             asked += [self._later(replica, "/own", key) for key in (BOB, "nobody's")]
