@@ -249,7 +249,7 @@ def test_a_pod_is_gone_to_the_last_process_where_its_end_is_given_up(tmp_path: P
                 await pod.kill()
                 assert pod.gone
                 assert process is not None
-                assert process.returncode == 137
+                assert process.returncode in {137, -9}  # by what it runs, or itself
                 await asyncio.gather(deleting, killing, return_exceptions=True)
             assert node.kubelet.pods == {}
 

@@ -86,7 +86,7 @@ def _places(at: Around) -> dict[str, Any]:
     return {
         "services": {
             "shop": {"targets": [first, second], "check": checks, "breaker": breaker,
-                     "ejection": {"consecutive": 2, "time": "1s"}, "retry": {"attempts": 2}},
+                     "retry": {"attempts": 2}},
             "gone": {"targets": [f"http://127.0.0.1:{free_port()}"]},
             "narrow": {"targets": [first],
                        "concurrency": {"limit": 1, "queue": {"size": 1, "time": "30s"}}},

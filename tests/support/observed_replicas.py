@@ -44,10 +44,11 @@ from support.valkey import Valkey
 CHAT = "/v1/chat/completions"
 SLOW_S = 0.2
 NEVER_S = 30
+LEFT_OUT = ("sluicegate_target_out_total",)
 
 
 class Shop:
-    """A target that does what its path says, until it is told to fail at everything."""
+    """A target that does what its path says, until it is told to fail at all but its checks."""
 
     def __init__(self) -> None:
         self.failing = False
@@ -61,7 +62,7 @@ class Shop:
                 await asyncio.to_thread(self.going_on.wait, NEVER_S)
             if "slow" in path:
                 await asyncio.sleep(SLOW_S)
-            fails = self.failing or "fail" in path
+            fails = (self.failing and path != "/health") or "fail" in path
             said = {"Content-Type": "application/json", "Cache-Control": "max-age=60"}
             await talk.send(response(503 if fails else 200, said, b'{"a": 1}', "Whatever"))
 
@@ -170,6 +171,7 @@ class Observed:
         self.vendor.play("moody", answer(429, b"{}", {"Retry-After": "1"}), golden("text"))
         self.vendor.play("scenario-text", cut(), golden("text"))
         self._call(self.replicas[0], ANN, "small", self._new(), stream=True)
+        self._call(self.replicas[0], ANN, "moody", self._new())
         self._administer()
         self._break_the_file()
         self._lose_a_worker()
@@ -177,13 +179,25 @@ class Observed:
         for number in range(2 * ENOUGH):
             slow = number >= ENOUGH and not number % 5
             self._ask(self.replicas[0], "/search/slow" if slow else "/search/a")
+        self._lose_a_target()
+        self._lose_the_state()
+
+    def _lose_a_target(self) -> None:
+        """Let one fail for as long as it takes until every replica has left it out.
+
+        For one cause only, whatever a replica had asked of it: what comes first would be chance.
+        """
         self.shops[1].failing = True
         for replica in self.replicas:
-            for _ in range(8):
-                self._ask(replica, "/shop/a")
+            before = _sums(replica, LEFT_OUT)
+
+            def noticed(at: Gateway = replica, before: list[float] = before) -> bool:
+                self._ask(at, "/shop/a")
+                return _sums(at, LEFT_OUT) > before
+
+            eventually(noticed, "a target that fails is left out")
         self.shops[1].failing = False
         eventually(self._all_in, "who was left out is back", every_s=0.1)
-        self._lose_the_state()
 
     def _lose_the_state(self) -> None:
         """Stop the state for as long as it takes until limits and the ledger have noticed."""
