@@ -18,7 +18,7 @@ run: $(VENV)/.runtime  ## Start the gateway with examples/quickstart.yml and an 
 	@exec $(BIN)/sluicegate quickstart $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test (real servers: scripts/install-debian.sh)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 3 $(ARGS)
 
 testcompiled: $(VENV)/.dev  ## The whole-gateway tests against the compiled wheel
 	PYTHONPATH=$$($(BIN)/python -m bench.compiled) $(BIN)/python -m pytest -n 2 tests/journeys tests/process tests/docs $(ARGS)
