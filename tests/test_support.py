@@ -11,7 +11,9 @@ import pytest
 import websockets.sync.client
 
 from support.applications import SseSource, WebSocketEcho, httpbin, static_nginx
+from support.gateway import data_plane
 from support.loops import LoopThread, in_thread, run
+from support.mock_clock import MockClock
 from support.ports import eventually, free_port, listens
 from support.raw_http import ask, connect, get
 from support.tcp_proxy import TcpProxy
@@ -159,3 +161,16 @@ def test_the_event_source_sends_one_event_at_a_time() -> None:
 
 def test_no_port_is_handed_out_twice() -> None:
     assert len({free_port() for _ in range(20)}) == 20
+
+
+def test_a_plane_whose_time_a_test_moves_is_closed_whatever_is_still_connected(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with data_plane(tmp_path, "routes: {}", MockClock()) as plane:
+            reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await reader.readline()).split()[1] == b"404"
+        writer.close()
+
+    run(work())

@@ -11,6 +11,7 @@ Ports, data folder and drain times come from the environment, so YAML need not n
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -23,11 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sluicegate.assemble import DataPlane
+from sluicegate.assemble import LOOK_S, DataPlane
 from sluicegate.clock import Clock
 from sluicegate.metrics import Metrics
 from sluicegate.snapshot.load import load
 from sluicegate.snapshot.policies import PolicyCatalog
+from support.mock_clock import MockClock
 from support.ports import asked_until, eventually, free_port, listening_socket
 from support.processes import below
 from support.raw_http import Answer, get
@@ -224,8 +226,17 @@ async def data_plane(folder: Path, yaml: str, clock: Clock | None = None) -> Asy
         await inner.listen(sock)
         yield Plane(inner, clock, file, sock.getsockname()[1], logs)
     finally:
-        await inner.close()
+        await _closed(inner, clock)
         sock.close()
+
+
+async def _closed(inner: DataPlane, clock: Clock) -> None:
+    """Close it. Where a connection has not ended yet it waits, for which time has to go on."""
+    closing = asyncio.ensure_future(inner.close())
+    while not (await asyncio.wait([closing], timeout=0.05))[0]:
+        if isinstance(clock, MockClock):
+            clock.advance(LOOK_S)
+    await closing
 
 
 def cpu_seconds(pid: int) -> float:
