@@ -18,6 +18,8 @@ from support.mock_clock import MockClock
 from support.valkey import Valkey
 
 NAMES = ["a", "b", "deployment\x1fwith\x1fparts", "jö"]
+LASTING = {"lasting": 60_000}
+"""Marked at each step: the key ends by the server's clock, while marks end by the test's."""
 STEPS = st.lists(
     st.tuples(
         st.integers(0, 3_000_000),
@@ -44,8 +46,9 @@ def test_memory_and_lua_say_the_same_of_every_history(form: Callable[[], LuaForm
         for pause_us, lives_ms in steps:
             clock.advance(pause_us / 1_000_000)
             now_us = clock.wall_us()
-            asyncio.run(memory.mark(lives_ms))
-            pairs = [part for pair in lives_ms.items() for part in pair]
+            marked = lives_ms | LASTING
+            asyncio.run(memory.mark(marked))
+            pairs = [part for pair in marked.items() for part in pair]
             lua.call("mark", [key], now_us, *pairs)
             said = asyncio.run(memory.marks(NAMES))
             assert lua.call("marks", [key], now_us, *NAMES) == said
