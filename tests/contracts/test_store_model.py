@@ -70,6 +70,11 @@ def by_stamp(revision: Revision) -> tuple[int, str]:
     return revision.stamp, revision.id
 
 
+def revokes(revision: Revision) -> bool:
+    """Whether it ends its name for good: it wins whatever its stamp is, and no sweep takes it."""
+    return revision.kind in FINAL and revision.content is None
+
+
 class Model:
     """Revisions in the order of their arrival; names of one example begin with `prefix`."""
 
@@ -83,8 +88,7 @@ class Model:
 
     def head(self, kind: str, name: str) -> Revision | None:
         found = self.of(kind, name)
-        if kind in FINAL and any(row.content is None for row in found):
-            found = [row for row in found if row.content is None]
+        found = [row for row in found if revokes(row)] or found
         return found[0] if found else None
 
     def living(self, kind: str) -> list[Revision]:
@@ -93,13 +97,10 @@ class Model:
 
     def sweep(self, before_us: int) -> None:
         def stays(row: Revision) -> bool:
-            if row.kind in FINAL and row.content is None:
+            if revokes(row):
                 return True
             others = [each for each in self.of(row.kind, row.name) if each.at_us < before_us]
-            return not any(
-                by_stamp(each) > by_stamp(row) or (row.kind in FINAL and each.content is None)
-                for each in others
-            )
+            return not any(by_stamp(each) > by_stamp(row) or revokes(each) for each in others)
 
         self.rows = [row for row in self.rows if stays(row)]
 
@@ -137,8 +138,7 @@ async def step_write(model: Model, store: Store, one: Write) -> None:
         return
     for row in wrote:
         newest = model.head(row.kind, row.name)
-        revokes = row.kind in FINAL and row.content is None  # which wins whatever its stamp is
-        assert newest is None or revokes or row.stamp > newest.stamp
+        assert newest is None or revokes(row) or row.stamp > newest.stamp
         model.rows.append(row)
         assert model.head(row.kind, row.name) == row
 

@@ -176,25 +176,19 @@ def started(
 ) -> Iterator[None]:
     """Run what `at` has; `write` makes the configuration from the URLs of its upstreams."""
     folder.mkdir(parents=True, exist_ok=True)
-    running: AbstractContextManager[Any] | Any = None
     try:
         with structlog.testing.capture_logs() as at.logs:
             for upstream in at.upstreams:
                 at.call(upstream.start())
 
             urls = [each.url for each in at.upstreams]
-
-            async def begin() -> Any:
-                made = data_plane(folder, write(urls), at.clock)
-                at.plane = await made.__aenter__()
-                return made
-
             try:
-                running = at.call(begin())
+                running = data_plane(folder, write(urls), at.clock)
+                at.plane = at.call(running.__aenter__())
                 try:
                     yield
                 finally:
-                    at.call(_end(running, at.clock))
+                    at.call(running.__aexit__(None, None, None))
             finally:
                 for upstream in at.upstreams:
                     at.call(upstream.stop())
@@ -203,15 +197,6 @@ def started(
             assert [line for line in at.logs if line["log_level"] == "error"] == []
     finally:
         at.stop()
-
-
-async def _end(running: AbstractContextManager[Any] | Any, clock: Clock) -> None:
-    ending = asyncio.ensure_future(running.__aexit__(None, None, None))
-    while not ending.done():
-        if isinstance(clock, MockClock):
-            clock.advance(0.1)
-        await asyncio.sleep(0)
-    await ending
 
 
 async def opened(gate: threading.Event) -> None:

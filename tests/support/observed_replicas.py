@@ -18,9 +18,10 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import count
 from operator import gt
 from pathlib import Path
@@ -35,7 +36,7 @@ from support.collector import collector
 from support.gateway import Gateway, start
 from support.loops import in_thread
 from support.observed_configuration import ANN, BOB, Around, written
-from support.ports import eventually
+from support.ports import asked_until, eventually
 from support.postgres import Postgres
 from support.scripted_provider import ScriptedProvider, answer, cut, golden
 from support.upstreams import Talk, Upstream, response
@@ -44,7 +45,6 @@ from support.valkey import Valkey
 CHAT = "/v1/chat/completions"
 SLOW_S = 0.2
 NEVER_S = 30
-LEFT_OUT = ("sluicegate_target_out_total",)
 
 
 class Shop:
@@ -189,30 +189,26 @@ class Observed:
         """
         self.shops[1].failing = True
         for replica in self.replicas:
-            before = _sums(replica, LEFT_OUT)
-
-            def noticed(at: Gateway = replica, before: list[float] = before) -> bool:
-                self._ask(at, "/shop/a")
-                return _sums(at, LEFT_OUT) > before
-
-            eventually(noticed, "a target that fails is left out")
+            left_out = _grown(replica, "sluicegate_target_out_total")
+            asked_until(
+                partial(self._ask, replica, "/shop/a"),
+                lambda _, left_out=left_out: left_out(),
+                "a target that fails is left out",
+            )
         self.shops[1].failing = False
         eventually(self._all_in, "who was left out is back", every_s=0.1)
 
     def _lose_the_state(self) -> None:
         """Stop the state for as long as it takes until limits and the ledger have noticed."""
         first = self.replicas[0]
-        noticed = ("sluicegate_ledger_retried_total", "sluicegate_limit_degraded_total")
-        before = _sums(first, noticed)
+        away = _grown(first, "sluicegate_ledger_retried_total", "sluicegate_limit_degraded_total")
         self.valkey.pause()
         try:
             for each in [self._later(replica, "/shop/a") for replica in self.replicas]:
                 each.result()
             self._call(first, ANN, "small", self._new())
             eventually(
-                lambda: all(map(gt, _sums(first, noticed), before)),
-                "limits and the ledger have noticed that the state is away",
-                every_s=0.1,
+                away, "limits and the ledger have noticed that the state is away", every_s=0.1
             )
         finally:
             self.valkey.resume()
@@ -292,9 +288,15 @@ class Observed:
         self._client.post(url, json=body, headers={"x-api-key": key})
 
 
-def _sums(replica: Gateway, names: tuple[str, ...]) -> list[float]:
-    seen = replica.metrics()
-    return [sum(seen[each] for each in seen if each.startswith(name)) for name in names]
+def _grown(replica: Gateway, *names: str) -> Callable[[], bool]:
+    """Return what says whether `replica` has counted more of all of them since this call."""
+
+    def sums() -> list[float]:
+        seen = replica.metrics()
+        return [sum(seen[each] for each in seen if each.startswith(name)) for name in names]
+
+    before = sums()
+    return lambda: all(map(gt, sums(), before))
 
 
 def _kill(replica: Gateway) -> None:
